@@ -1,0 +1,111 @@
+// Everything that can be asked of the model, as values.
+//
+// A command is stamped once, when it is accepted: `seed` is the source of the ids it makes and `time` is the
+// time that it shows. apply() is a pure function of state and stamped command, so the stamped command is what
+// netd stores and replays.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "vpc/model/network_interface.hh"
+#include "vpc/model/security_group.hh"
+#include "vpc/model/subnet.hh"
+
+namespace caisson::vpc {
+
+struct CreateVpc {
+  Ipv4Cidr cidr;
+  Tags tags;
+};
+struct DeleteVpc {
+  VpcId vpc;
+};
+struct CreateSubnet {
+  VpcId vpc;
+  Ipv4Cidr cidr;
+  std::optional<std::string> availability_zone;
+  Tags tags;
+};
+struct DeleteSubnet {
+  SubnetId subnet;
+};
+struct CreateSecurityGroup {
+  VpcId vpc;
+  std::string name;
+  std::string description;
+  Tags tags;
+};
+struct DeleteSecurityGroup {
+  SecurityGroupId group;
+};
+/// AuthorizeSecurityGroupIngress and -Egress: all of the permissions or none.
+struct AuthorizeSecurityGroup {
+  struct Entry {
+    Permission permission;
+    std::string description;
+  };
+  SecurityGroupId group;
+  bool egress = false;
+  std::vector<Entry> entries;
+  Tags tags;
+};
+/// RevokeSecurityGroupIngress and -Egress: by rule id or by exact permission.
+struct RevokeSecurityGroup {
+  SecurityGroupId group;
+  bool egress = false;
+  std::vector<SecurityGroupRuleId> rules;
+  std::vector<Permission> permissions;
+};
+struct CreateNetworkInterface {
+  SubnetId subnet;
+  std::vector<SecurityGroupId> groups;  ///< empty: the VPC's default group
+  std::optional<Ipv4Address> address;   ///< none: the lowest free one
+  std::string description;
+  Tags tags;
+  std::string client_token;
+};
+struct DeleteNetworkInterface {
+  NetworkInterfaceId interface;
+};
+struct AttachNetworkInterface {
+  NetworkInterfaceId interface;
+  std::string netns;
+  int device_index = 0;
+};
+struct DetachNetworkInterface {
+  AttachmentId attachment;
+  bool force = false;
+};
+struct CreateTags {
+  std::vector<std::string> resources;
+  Tags tags;
+};
+/// From runnerd: the function interfaces of one {subnets, groups}, kept while a `user` names them. Idempotent.
+/// Empty subnets and groups: the account's managed segment.
+struct EnsureFunctionInterface {
+  std::string user;
+  std::vector<SubnetId> subnets;
+  std::vector<SecurityGroupId> groups;
+};
+/// `user` needs none of its interfaces any more; those without a user are deleted. Idempotent.
+struct ReleaseFunctionInterface {
+  std::string user;
+};
+
+using Command =
+    std::variant<CreateVpc, DeleteVpc, CreateSubnet, DeleteSubnet, CreateSecurityGroup, DeleteSecurityGroup,
+                 AuthorizeSecurityGroup, RevokeSecurityGroup, CreateNetworkInterface, DeleteNetworkInterface,
+                 AttachNetworkInterface, DetachNetworkInterface, CreateTags, EnsureFunctionInterface,
+                 ReleaseFunctionInterface>;
+
+struct StampedCommand {
+  AccountId account;
+  std::uint64_t seed = 0;  ///< 64 random bits
+  std::string time;        ///< ISO 8601 UTC with milliseconds
+  Command command;
+};
+
+}  // namespace caisson::vpc
