@@ -19,8 +19,8 @@ struct Applied {
   std::vector<std::string> ids;
 };
 
-/// `command` on `state`. Either all of it holds afterwards or an error with EC2's code is returned and nothing
-/// has changed. Resources of another account are NotFound; managed ones, too.
+/// `command` on `state`. Either all of it holds afterwards or an error with EC2's code is returned and
+/// nothing has changed. Resources of another account are NotFound; managed ones, too.
 Result<Applied> apply(const State& state, const StampedCommand& command);
 
 }  // namespace caisson::vpc

@@ -83,8 +83,8 @@ struct CreateTags {
   std::vector<std::string> resources;
   Tags tags;
 };
-/// From runnerd: the function interfaces of one {subnets, groups}, kept while a `user` names them. Idempotent.
-/// Empty subnets and groups: the account's managed segment.
+/// From runnerd: the function interfaces of one {subnets, groups}, kept while a `user` names them.
+/// Idempotent. Empty subnets and groups: the account's managed segment.
 struct EnsureFunctionInterface {
   std::string user;
   std::vector<SubnetId> subnets;

@@ -5,10 +5,10 @@
 
 namespace caisson::vpc {
 
-#define CAISSON_ID(Type, text)                         \
-  struct Type##Tag {                                   \
-    static constexpr std::string_view prefix = text;   \
-  };                                                   \
+#define CAISSON_ID(Type, text)                       \
+  struct Type##Tag {                                 \
+    static constexpr std::string_view prefix = text; \
+  };                                                 \
   using Type = Id<Type##Tag>;
 
 CAISSON_ID(VpcId, "vpc")

@@ -12,10 +12,11 @@ namespace caisson::vpc {
 /// EC2's InterfaceType, as far as it exists here.
 enum class InterfaceType {
   kInterface,  ///< "interface": a member that is not a function
-  kLambda,     ///< "lambda": shared by the functions of one {account, subnet, set of groups}; requester-managed
+  kLambda,  ///< "lambda": shared by the functions of one {account, subnet, set of groups}; requester-managed
 };
 
-/// A network namespace that a network interface is plugged into (EC2's attachment; InstanceId is "netns:NAME").
+/// A network namespace that a network interface is plugged into (EC2's attachment; InstanceId is
+/// "netns:NAME").
 struct Attachment {
   AttachmentId id;
   std::string netns;  ///< NAME as in `ip netns`

@@ -16,7 +16,8 @@ inline constexpr int kUdp = 17;
 struct Permission {
   bool egress = false;
   int protocol = kAllProtocols;  ///< -1 or 0..255
-  /// TCP, UDP: port range 0..65535. ICMP: type and code, -1 = any. Other protocols and -1: both -1, all ports.
+  /// TCP, UDP: port range 0..65535. ICMP: type and code, -1 = any. Other protocols and -1: both -1, all
+  /// ports.
   int from_port = -1;
   int to_port = -1;
   /// A block of addresses, or the members of a group (its ENIs' private addresses) in the same VPC.

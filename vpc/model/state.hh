@@ -1,7 +1,7 @@
 // The model: everything that has been acknowledged to a caller, as one immutable value.
 //
-// Copying a State copies maps of pointers, not resources. A resource is replaced, never changed in place, so a
-// reader may keep a snapshot for as long as it likes, on any thread.
+// Copying a State copies maps of pointers, not resources. A resource is replaced, never changed in place, so
+// a reader may keep a snapshot for as long as it likes, on any thread.
 #pragma once
 
 #include <map>
@@ -9,6 +9,7 @@
 
 #include "vpc/model/network_acl.hh"
 #include "vpc/model/network_interface.hh"
+#include "vpc/model/quotas.hh"
 #include "vpc/model/route_table.hh"
 #include "vpc/model/security_group.hh"
 #include "vpc/model/subnet.hh"
@@ -45,6 +46,8 @@ struct State {
   std::map<std::string, ClientToken> client_tokens;
   /// The next `number` of a VPC, subnet, route table or network interface. Below 2^28 (identity addresses).
   std::uint32_t next_number = 1;
+  /// Set by netd's configuration at start; no command changes it.
+  Quotas quotas;
 };
 
 }  // namespace caisson::vpc

@@ -1,0 +1,98 @@
+#include <algorithm>
+
+#include "vpc/apply/change.hh"
+#include "vpc/apply/lookup.hh"
+
+namespace caisson::vpc {
+namespace {
+
+constexpr std::size_t kLongestUser = 256;
+constexpr std::size_t kMostSubnets = 16;  // Lambda's VpcConfig.SubnetIds
+
+Status check_shape(const EnsureFunctionInterface& command) {
+  if (command.user.empty() || command.user.size() > kLongestUser) {
+    return Error{.code = "InvalidParameterValue",
+                 .message = "The user of a function interface has 1 to 256 characters"};
+  }
+  if (command.subnets.empty() != command.groups.empty()) {
+    return Error{.code = "InvalidParameterValue",
+                 .message = "Subnets and security groups must both be given, or neither"};
+  }
+  if (command.subnets.size() > kMostSubnets) {
+    return Error{.code = "InvalidParameterValue", .message = "A function has at most 16 subnets"};
+  }
+  return ok();
+}
+
+/// The interface that all functions with this subnet and these groups share; made when there is none.
+Result<NetworkInterfaceId> share(Change& change, const Subnet& subnet,
+                                 const std::vector<SecurityGroupId>& groups, const std::string& user) {
+  for (const auto& [id, found] : change.state.network_interfaces) {
+    if (!found->requester_managed() || found->subnet != subnet.id || found->groups != groups) continue;
+    if (found->users.contains(user)) return id;
+    NetworkInterface interface = *found;
+    interface.users.insert(user);
+    const NetworkInterfaceId shared = id;
+    put(change.state.network_interfaces, std::move(interface));  // what is compiled does not depend on users
+    return shared;
+  }
+  return make_network_interface(change,
+                                {.account = change.account(),
+                                 .vpc = subnet.vpc,
+                                 .subnet = subnet.id,
+                                 .type = InterfaceType::kLambda,
+                                 .groups = groups,
+                                 .description = "AWS Lambda VPC ENI-" + user.substr(0, user.find('#')),
+                                 .users = {user}},
+                                std::nullopt);
+}
+
+Status ensure_managed(Change& change, const std::string& user) {
+  TRY(auto id, ensure_managed_subnet(change));
+  const auto subnet = change.state.subnets.at(id);
+  const auto group = find(change.state.vpcs, subnet->vpc)->default_security_group;
+  TRY(auto interface, share(change, *subnet, {group}, user));
+  change.ids.push_back(interface.text());
+  return ok();
+}
+
+}  // namespace
+
+Status apply_to(Change& change, const EnsureFunctionInterface& command) {
+  TRYV(check_shape(command));
+  if (command.subnets.empty()) return ensure_managed(change, command.user);
+  TRY(const auto* first, get_visible(change.state, change.account(), command.subnets.front()));
+  for (const auto& id : command.subnets) {
+    TRY(const auto* subnet, get_visible(change.state, change.account(), id));
+    if (subnet->vpc != first->vpc) {
+      return Error{
+          .code = "InvalidParameter",
+          .message = "Subnets " + first->id.text() + " and " + id.text() + " belong to different networks."};
+    }
+    TRY(auto groups, check_groups(change, *subnet, command.groups));
+    TRY(auto interface, share(change, *subnet, groups, command.user));
+    change.ids.push_back(interface.text());
+  }
+  return ok();
+}
+
+Status apply_to(Change& change, const ReleaseFunctionInterface& command) {
+  std::vector<NetworkInterface> released;
+  for (const auto& [id, interface] : change.state.network_interfaces) {
+    if (interface->account == change.account() && interface->users.contains(command.user)) {
+      released.push_back(*interface);
+    }
+  }
+  for (auto& interface : released) {
+    interface.users.erase(command.user);
+    if (!interface.users.empty()) {
+      put(change.state.network_interfaces, std::move(interface));
+      continue;
+    }
+    change.touched.insert(interface.vpc);
+    change.state.network_interfaces.erase(interface.id);
+  }
+  return ok();
+}
+
+}  // namespace caisson::vpc

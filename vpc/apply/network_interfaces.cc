@@ -1,0 +1,253 @@
+#include <algorithm>
+
+#include "vpc/apply/change.hh"
+#include "vpc/apply/lookup.hh"
+
+namespace caisson::vpc {
+namespace {
+
+constexpr int kHighestDeviceIndex = 31;
+
+MacAddress mac_from(std::uint64_t random) {
+  MacAddress mac{{0x02}};
+  for (std::size_t i = 1; i < mac.bytes.size(); ++i) {
+    mac.bytes[i] = static_cast<std::uint8_t>(random >> (8 * i));
+  }
+  return mac;
+}
+
+Result<Ipv4Address> choose_address(const State& state, const Subnet& subnet,
+                                   std::optional<Ipv4Address> wanted) {
+  std::set<Ipv4Address> used;
+  for (const auto& [id, interface] : state.network_interfaces) {
+    if (interface->subnet == subnet.id) used.insert(interface->address);
+  }
+  if (!wanted) {
+    for (Ipv4Address address{subnet.cidr.base().value + 4}; address < subnet.cidr.last(); ++address.value) {
+      if (!used.contains(address)) return address;
+    }
+    return Error{.code = "InsufficientFreeAddressesInSubnet",
+                 .message = "The subnet '" + subnet.id.text() + "' does not have enough free addresses."};
+  }
+  if (!subnet.cidr.contains(*wanted)) {
+    return Error{.code = "InvalidParameterValue",
+                 .message = "Address " + wanted->text() +
+                            " does not fall within the subnet's address range " + subnet.cidr.text()};
+  }
+  if (subnet.reserved(*wanted)) {
+    return Error{.code = "InvalidParameterValue",
+                 .message = "Address " + wanted->text() + " is in subnet's reserved address range"};
+  }
+  if (used.contains(*wanted)) {
+    return Error{.code = "InvalidIPAddress.InUse", .message = "Address " + wanted->text() + " is in use."};
+  }
+  return *wanted;
+}
+
+Status check_quotas(const State& state, const NetworkInterface& interface) {
+  std::size_t of_account = 0;
+  std::size_t functions_of_vpc = 0;
+  for (const auto& [id, other] : state.network_interfaces) {
+    of_account += other->account == interface.account ? 1 : 0;
+    functions_of_vpc += other->vpc == interface.vpc && other->requester_managed() ? 1 : 0;
+  }
+  const bool too_many = of_account >= state.quotas.network_interfaces;
+  const bool too_many_functions =
+      interface.requester_managed() && functions_of_vpc >= state.quotas.function_interfaces_per_vpc;
+  if (too_many || too_many_functions) {
+    return Error{.code = "NetworkInterfaceLimitExceeded",
+                 .message = "The maximum number of network interfaces has been reached."};
+  }
+  return ok();
+}
+
+/// All parameters but the token, as text that is equal only for equal requests: texts carry their length.
+std::string fingerprint(const CreateNetworkInterface& command) {
+  std::string text;
+  const auto add = [&text](const std::string& part) { text += std::to_string(part.size()) + ":" + part; };
+  add(command.subnet.text());
+  add(command.address ? command.address->text() : "");
+  add(command.description);
+  add(std::to_string(command.groups.size()));
+  for (const auto& group : command.groups)
+    add(group.text());
+  for (const auto& [key, value] : command.tags) {
+    add(key);
+    add(value);
+  }
+  return text;
+}
+
+std::string token_key(const Change& change, const std::string& token) {
+  return change.account().text + "/CreateNetworkInterface/" + token;
+}
+
+/// True: this token has been used for the same request, and `change.ids` says what it made.
+Result<bool> answered_before(Change& change, const CreateNetworkInterface& command) {
+  const auto& token = command.client_token;
+  if (token.empty()) return false;
+  if (token.size() > 64 ||
+      std::any_of(token.begin(), token.end(), [](char c) { return c < 0x20 || c > 0x7e; })) {
+    return Error{.code = "InvalidParameterValue",
+                 .message = "The client token is invalid. It has up to 64 printable ASCII characters"};
+  }
+  const auto found = change.state.client_tokens.find(token_key(change, token));
+  if (found == change.state.client_tokens.end()) return false;
+  if (found->second.parameters != fingerprint(command)) {
+    return Error{.code = "IdempotentParameterMismatch",
+                 .message = "The client token " + token + " has been used before with other parameters"};
+  }
+  change.ids.push_back(found->second.id);
+  return true;
+}
+
+Error not_permitted(const NetworkInterfaceId& id) {
+  return {.code = "OperationNotPermitted",
+          .message = "Network interface '" + id.text() + "' is managed by the functions that use it"};
+}
+
+Status check_netns(const Change& change, const AttachNetworkInterface& command) {
+  if (!is_netns_name(command.netns)) {
+    return Error{
+        .code = "InvalidInstanceID.Malformed",
+        .message = "Invalid id: the InstanceId is netns:NAME, NAME being 1 to 64 of A-Z a-z 0-9 . _ -"};
+  }
+  if (command.device_index < 0 || command.device_index > kHighestDeviceIndex) {
+    return Error{.code = "InvalidParameterValue",
+                 .message = "Value (" + std::to_string(command.device_index) +
+                            ") for parameter deviceIndex is invalid. It must be between 0 and " +
+                            std::to_string(kHighestDeviceIndex)};
+  }
+  for (const auto& [id, other] : change.state.network_interfaces) {
+    if (!other->attachment || other->attachment->netns != command.netns) continue;
+    // A namespace that another account uses is as absent as that account's resources.
+    if (other->account != change.account()) {
+      return Error{.code = "InvalidInstanceID.NotFound",
+                   .message = "The instance ID 'netns:" + command.netns + "' does not exist"};
+    }
+    if (other->attachment->device_index == command.device_index) {
+      return Error{.code = "InvalidParameterValue",
+                   .message = "Instance 'netns:" + command.netns +
+                              "' already has an interface attached at "
+                              "device index '" +
+                              std::to_string(command.device_index) + "'."};
+    }
+  }
+  return ok();
+}
+
+}  // namespace
+
+Result<std::vector<SecurityGroupId>> check_groups(const Change& change, const Subnet& subnet,
+                                                  std::vector<SecurityGroupId> groups) {
+  std::sort(groups.begin(), groups.end());
+  groups.erase(std::unique(groups.begin(), groups.end()), groups.end());
+  for (const auto& id : groups) {
+    const auto* group = find_visible(change.state, change.account(), id);
+    if (group == nullptr) {
+      return Error{.code = "InvalidSecurityGroupID.NotFound",
+                   .message = "The security group '" + id.text() + "' does not exist"};
+    }
+    if (group->vpc != subnet.vpc) {
+      return Error{.code = "InvalidParameter",
+                   .message = "Security group " + id.text() + " and subnet " + subnet.id.text() +
+                              " belong to different networks."};
+    }
+  }
+  if (groups.size() > change.state.quotas.groups_per_interface) {
+    return Error{.code = "SecurityGroupsPerInterfaceLimitExceeded",
+                 .message = "The maximum number of security groups per interface has been reached."};
+  }
+  return groups;
+}
+
+Result<NetworkInterfaceId> make_network_interface(Change& change, NetworkInterface interface,
+                                                  std::optional<Ipv4Address> address) {
+  TRYV(check_quotas(change.state, interface));
+  TRY(interface.address,
+      choose_address(change.state, *find(change.state.subnets, interface.subnet), address));
+  interface.id = change.fresh<NetworkInterfaceId>();
+  TRY(interface.number, change.number());
+  interface.mac = mac_from(change.random());
+  const NetworkInterfaceId id = interface.id;
+  change.touched.insert(interface.vpc);
+  put(change.state.network_interfaces, std::move(interface));
+  return id;
+}
+
+Status apply_to(Change& change, const CreateNetworkInterface& command) {
+  TRY(auto answered, answered_before(change, command));
+  if (answered) return ok();
+  TRYV(check_tags(change.state, command.tags));
+  TRY(const auto* subnet, get_visible(change.state, change.account(), command.subnet));
+  if (command.description.size() > 255) {
+    return Error{.code = "InvalidParameterValue",
+                 .message = "The description is invalid. It has up to 255 characters"};
+  }
+  TRY(auto groups, check_groups(change, *subnet, command.groups));
+  if (groups.empty()) groups.push_back(find(change.state.vpcs, subnet->vpc)->default_security_group);
+  NetworkInterface interface {
+    .account = change.account(), .vpc = subnet->vpc, .subnet = subnet->id, .groups = std::move(groups),
+    .description = command.description, .tags = command.tags
+  };
+  TRY(auto id, make_network_interface(change, std::move(interface), command.address));
+  change.ids.push_back(id.text());
+  if (!command.client_token.empty()) {
+    change.state.client_tokens.insert_or_assign(token_key(change, command.client_token),
+                                                State::ClientToken{fingerprint(command), id.text()});
+  }
+  return ok();
+}
+
+Status apply_to(Change& change, const DeleteNetworkInterface& command) {
+  TRY(const auto* interface, get_visible(change.state, change.account(), command.interface));
+  if (interface->requester_managed()) return not_permitted(interface->id);
+  if (interface->in_use()) {
+    return Error{.code = "InvalidNetworkInterface.InUse",
+                 .message = "Network interface '" + interface->id.text() + "' is currently in use."};
+  }
+  change.touched.insert(interface->vpc);
+  std::erase_if(change.state.client_tokens,
+                [&](const auto& row) { return row.second.id == command.interface.text(); });
+  change.state.network_interfaces.erase(command.interface);
+  return ok();
+}
+
+Status apply_to(Change& change, const AttachNetworkInterface& command) {
+  TRY(const auto* found, get_visible(change.state, change.account(), command.interface));
+  if (found->requester_managed()) return not_permitted(found->id);
+  if (found->in_use()) {
+    return Error{.code = "InvalidNetworkInterface.InUse",
+                 .message = "Interface: [" + found->id.text() + "] in use."};
+  }
+  TRYV(check_netns(change, command));
+  NetworkInterface interface = *found;
+  interface.attachment = Attachment{.id = change.fresh<AttachmentId>(),
+                                    .netns = command.netns,
+                                    .device_index = command.device_index,
+                                    .attach_time = change.time()};
+  change.ids.push_back(interface.attachment->id.text());
+  change.touched.insert(interface.vpc);
+  put(change.state.network_interfaces, std::move(interface));
+  return ok();
+}
+
+Status apply_to(Change& change, const DetachNetworkInterface& command) {
+  const auto& table = change.state.network_interfaces;
+  const auto row = std::find_if(table.begin(), table.end(), [&](const auto& candidate) {
+    const auto& attachment = candidate.second->attachment;
+    return attachment && attachment->id == command.attachment &&
+           candidate.second->account == change.account();
+  });
+  if (row == table.end()) {
+    return Error{.code = "InvalidAttachmentID.NotFound",
+                 .message = "The attachment ID '" + command.attachment.text() + "' does not exist"};
+  }
+  NetworkInterface interface = *row->second;
+  interface.attachment.reset();
+  change.touched.insert(interface.vpc);
+  put(change.state.network_interfaces, std::move(interface));
+  return ok();
+}
+
+}  // namespace caisson::vpc
