@@ -1,0 +1,218 @@
+# shellcheck shell=bash
+# The lab: netd and runnerd in a network namespace of their own ("the host"), and behind it an "internet" with a web
+# server and echo servers.
+#
+#   caisson-NAME  <- uplink ->  caisson-NAME-host  192.0.2.1 <- veth -> 192.0.2.2  caisson-NAME-internet
+#   (the fabric, netd's)        (daemons, lab exec)                                198.51.100.10: http, echo (7)
+#
+# All it makes bears the instance's name, so `lab down` finds it also after an `up` that failed half way.
+
+LAB_ADDRESS=198.51.100.10
+
+lab_names() {
+  [[ $1 =~ ^[a-z][a-z0-9]{0,7}$ ]] || die "a lab's name is 1 to 8 of a-z and 0-9, a letter first: '$1'"
+  LAB=$1
+  LAB_HOST=caisson-$1-host
+  LAB_INTERNET=caisson-$1-internet
+  LAB_RUN=/run/caisson-$1
+  LAB_STATE=/var/lib/caisson-$1
+  LAB_PINS=/sys/fs/bpf/caisson-$1
+  LAB_PIDS=/run/caisson-$1.pids
+}
+
+# in_netns NAME CMD...: by setns of the network namespace alone, since `ip netns exec` hides bpffs.
+in_netns() {
+  local name=$1
+  shift
+  nsenter --net="/run/netns/$name" -- "$@"
+}
+
+# lab_spawn NAMESPACE NAME CMD...: a process that outlives us, its log, and "pid start-time" in the lab's pid folder.
+lab_spawn() {
+  local namespace=$1 name=$2 pid
+  shift 2
+  setsid nsenter --net="/run/netns/$namespace" -- "$@" >>"$LAB_RUN/$name.log" 2>&1 </dev/null &
+  pid=$!
+  printf '%s %s\n' "$pid" "$(process_birth "$pid")" >"$LAB_PIDS/$name"
+}
+
+# process_birth PID: its start time in ticks (proc(5), field 22), which tells a process from a later one of its id.
+process_birth() {
+  local stat
+  stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
+  stat=${stat##*) }
+  # shellcheck disable=SC2086  # the fields are to be split
+  set -- $stat
+  echo "${20}"
+}
+
+lab_alive() {
+  local pid birth
+  read -r pid birth 2>/dev/null <"$LAB_PIDS/$1" && [[ -n $birth && $(process_birth "$pid") == "$birth" ]]
+}
+
+# lab_stop NAME: SIGTERM, ten seconds, SIGKILL.
+lab_stop() {
+  local pid
+  if lab_alive "$1"; then
+    read -r pid _ <"$LAB_PIDS/$1"
+    kill -TERM "$pid" 2>/dev/null || true
+    timeout 10 tail -s 0.05 --pid="$pid" -f /dev/null || kill -KILL "$pid" 2>/dev/null || true
+    timeout 10 tail -s 0.05 --pid="$pid" -f /dev/null || true
+  fi
+  rm -f "$LAB_PIDS/$1"
+}
+
+# lab_ready NAME CURL-ARGUMENT...: waits until the daemon says that it is healthy; its end is an error at once.
+lab_ready() {
+  local name=$1 deadline=$((SECONDS + 90))
+  shift
+  until curl --silent --fail --max-time 5 --output /dev/null "$@" 2>/dev/null; do
+    lab_alive "$name" || lab_failed "$name ended"
+    ((SECONDS < deadline)) || lab_failed "$name did not answer /healthz within 90 s"
+    sleep 0.1
+  done
+}
+
+lab_failed() {
+  local log
+  for log in "$LAB_RUN"/*.log; do
+    [[ -e $log ]] || continue
+    printf '== %s\n' "$log" >&2
+    tail -n 30 "$log" >&2
+  done
+  die "lab $LAB: $1"
+}
+
+lab_start_netd() {
+  lab_spawn "$LAB_HOST" netd "$BUILD/bin/netd" --instance "$LAB" --slots "${CAISSON_SLOTS:-16}" \
+    --listen-tcp 127.0.0.1:4750
+  lab_ready netd --unix-socket "$LAB_RUN/netd.sock" http://localhost/healthz
+}
+
+lab_start_runnerd() {
+  lab_spawn "$LAB_HOST" runnerd "$BUILD/bin/runnerd" --instance "$LAB" --images "$IMAGES"
+  lab_ready runnerd --unix-socket "$LAB_RUN/runner.sock" http://localhost/healthz
+}
+
+lab_make_namespaces() {
+  local host=vh-$LAB internet=vi-$LAB
+  ip netns add "$LAB_HOST"
+  ip netns add "$LAB_INTERNET"
+  in_netns "$LAB_HOST" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+  in_netns "$LAB_INTERNET" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+  ip link add "$host" netns "$LAB_HOST" type veth peer name "$internet" netns "$LAB_INTERNET"
+  in_netns "$LAB_HOST" ip -batch - <<BATCH
+link set lo up
+link set $host up
+address add 192.0.2.1/24 dev $host
+route add default via 192.0.2.2
+BATCH
+  in_netns "$LAB_INTERNET" ip -batch - <<BATCH
+link set lo up
+link set $internet up
+address add 192.0.2.2/24 dev $internet
+address add $LAB_ADDRESS/32 dev lo
+BATCH
+}
+
+lab_start_internet() {
+  mkdir -p "$LAB_RUN/www"
+  echo 'hello from the internet' >"$LAB_RUN/www/index.html"
+  lab_spawn "$LAB_INTERNET" web python3 -u -m http.server --bind "$LAB_ADDRESS" --directory "$LAB_RUN/www" 80
+  lab_spawn "$LAB_INTERNET" echo-tcp socat -T 60 "TCP-LISTEN:7,bind=$LAB_ADDRESS,fork,reuseaddr,max-children=64" EXEC:cat
+  lab_spawn "$LAB_INTERNET" echo-udp socat -T 5 "UDP-RECVFROM:7,bind=$LAB_ADDRESS,fork,max-children=64" EXEC:cat
+}
+
+lab_up() {
+  need_root "lab up"
+  if [[ -e $LAB_PIDS ]]; then die "lab $LAB is up (or was left half way): ./dev lab down --instance $LAB"; fi
+  # The e2e tests come with everything built.
+  if [[ -z ${CAISSON_READY:-} ]]; then
+    install_packages run
+    build_daemons
+    cmd_images
+  fi
+  trap 'lab_undo $?' EXIT
+  mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf
+  mkdir -p "$LAB_RUN" "$LAB_PIDS"
+  lab_make_namespaces
+  lab_start_internet
+  lab_start_netd
+  lab_start_runnerd
+  say "lab $LAB is up: ./dev lab exec${LAB_FLAG} caisson describe"
+}
+
+# lab_undo STATUS: what an `up` that failed has made goes again.
+lab_undo() {
+  (($1 == 0)) || lab_down
+  exit "$1"
+}
+
+# lab_down: idempotent; everything goes, whatever is there.
+lab_down() {
+  need_root "lab down"
+  local name namespace pid
+  for name in runnerd netd; do lab_stop "$name"; done
+  for name in "$LAB_PIDS"/*; do
+    [[ ! -e $name ]] || lab_stop "${name##*/}"
+  done
+  for namespace in $(ip netns list | awk '{print $1}' | grep -E "^caisson-$LAB(-|\$)"); do
+    for pid in $(ip netns pids "$namespace"); do kill -KILL "$pid" 2>/dev/null || true; done
+    ip netns delete "$namespace"
+  done
+  rm -rf "$LAB_PINS" "$LAB_RUN" "$LAB_STATE" "$LAB_PIDS"
+}
+
+lab_status() {
+  local name found=
+  for name in "$LAB_PIDS"/*; do
+    [[ -e $name ]] || continue
+    found=1
+    if lab_alive "${name##*/}"; then echo "${name##*/}: running"; else echo "${name##*/}: ended"; fi
+  done
+  [[ -n $found ]] || {
+    echo "lab $LAB is down"
+    return 1
+  }
+}
+
+lab_exec() {
+  need_root "lab exec"
+  (($#)) || die "lab exec CMD..."
+  [[ -e /run/netns/$LAB_HOST ]] || die "lab $LAB is down: ./dev lab up"
+  # The user's own AWS settings and proxies have no say in a lab.
+  exec nsenter --net="/run/netns/$LAB_HOST" -- env \
+    -u AWS_PROFILE -u AWS_SESSION_TOKEN -u AWS_REGION -u http_proxy -u HTTP_PROXY -u https_proxy -u HTTPS_PROXY \
+    AWS_CONFIG_FILE=/dev/null AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \
+    AWS_EC2_METADATA_DISABLED=true AWS_PAGER= CAISSON_INSTANCE="$LAB" PATH="$BUILD/bin:$PATH" "$@"
+}
+
+cmd_lab() {
+  local verb=${1:-status} name=lab
+  shift || true
+  LAB_FLAG=
+  if [[ ${1:-} == --instance ]]; then
+    (($# >= 2)) || die "--instance needs a name"
+    name=$2
+    LAB_FLAG=" --instance $2"
+    shift 2
+  fi
+  lab_names "$name"
+  case "$verb" in
+    up) lab_up ;;
+    down) lab_down ;;
+    status) lab_status ;;
+    exec) lab_exec "$@" ;;
+    # For the crash tests: one daemon again, after its end.
+    start)
+      need_root "lab start"
+      case "${1:-}" in
+        netd) lab_start_netd ;;
+        runnerd) lab_start_runnerd ;;
+        *) die "lab start netd|runnerd" ;;
+      esac
+      ;;
+    *) die "there is no 'lab $verb': up, down, status, exec" ;;
+  esac
+}

@@ -1,0 +1,62 @@
+# shellcheck shell=bash
+# The Debian packages that each purpose needs, and their installation.
+
+packages_of() {
+  case "$1" in
+    build)
+      echo g++ cmake ninja-build ccache clang llvm bpftool pkg-config \
+        libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnl-route-3-dev libnftables-dev \
+        libboost1.81-dev nlohmann-json3-dev libsqlite3-dev libcli11-dev libspdlog-dev libarchive-dev libssl-dev \
+        prometheus-cpp-dev libseccomp-dev libcap-ng-dev
+      ;;
+    test)
+      echo libgtest-dev libgmock-dev librapidcheck-dev shellcheck clang-format clang-tidy \
+        ethtool iproute2 nftables tcpdump procps
+      ;;
+    images) echo mmdebstrap squashfs-tools lz4 cpio xz-utils g++ libc6-dev nlohmann-json3-dev python3 ;;
+    run) echo qemu-system-x86 squashfs-tools iproute2 nftables util-linux procps curl python3 socat bpftool ;;
+    demo) echo awscli postgresql python3-pg8000 jq zip curl ;;
+  esac
+}
+
+# missing_packages PURPOSE...: those not installed, one a line.
+missing_packages() {
+  local purpose package
+  for purpose in "$@"; do packages_of "$purpose" | tr ' ' '\n'; done | sort -u | while read -r package; do
+    [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || echo "$package"
+  done
+}
+
+apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 -qq "$@"; }
+
+# apt_install PACKAGE...: with the lists as they are, else with fresh ones. A PostgreSQL that comes with us makes no
+# cluster on this machine: ours live in temporary folders.
+apt_install() {
+  local conf=/etc/postgresql-common/createcluster.conf ours=
+  if [[ " $* " == *" postgresql "* && ! -e $conf ]]; then
+    ours=1
+    mkdir -p "${conf%/*}"
+    echo 'create_main_cluster = false' >"$conf"
+  fi
+  local status=0
+  apt_get install -y --no-install-recommends "$@" || {
+    apt_get update && apt_get install -y --no-install-recommends "$@"
+  } || status=$?
+  if [[ -n $ours ]]; then
+    if [[ -e /usr/share/postgresql-common/createcluster.conf ]]; then
+      cp /usr/share/postgresql-common/createcluster.conf "$conf"
+    else
+      rm -f "$conf"
+    fi
+  fi
+  return "$status"
+}
+
+# install_packages PURPOSE...: only what is missing.
+install_packages() {
+  local missing
+  mapfile -t missing < <(missing_packages "$@")
+  ((${#missing[@]} > 0)) || return 0
+  ((EUID == 0)) || die "these packages are missing: sudo apt-get install --no-install-recommends ${missing[*]}"
+  step packages "installing ${#missing[@]} Debian packages" apt_install "${missing[@]}"
+}
