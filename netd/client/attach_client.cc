@@ -171,17 +171,18 @@ Result<std::unique_ptr<AttachClient>> AttachClient::connect(const std::string& p
   return over(std::move(socket));
 }
 
-int AttachClient::fd() const { return impl_->socket.get(); }
+int AttachClient::fd() const {
+  return impl_->socket.get();
+}
 
-Result<std::vector<FunctionInterface>> AttachClient::ensure(const std::string& account, const std::string& user,
+Result<std::vector<FunctionInterface>> AttachClient::ensure(const std::string& account,
+                                                            const std::string& user,
                                                             const std::vector<std::string>& subnets,
                                                             const std::vector<std::string>& groups) {
   const std::string op = "EnsureFunctionInterface";
-  TRY(Reply reply, impl_->request({{"op", op},
-                                   {"account", account},
-                                   {"user", user},
-                                   {"subnets", subnets},
-                                   {"groups", groups}}));
+  TRY(Reply reply,
+      impl_->request(
+          {{"op", op}, {"account", account}, {"user", user}, {"subnets", subnets}, {"groups", groups}}));
   const Json* list = member(reply.members, "interfaces", Json::value_t::array);
   if (list == nullptr || list->empty()) return protocol_error(op, "lists no interfaces");
   std::vector<FunctionInterface> interfaces;

@@ -28,10 +28,10 @@ struct Attached {
 };
 
 /// Blocking, thread-safe (one request at a time under a mutex). A request on a lost connection fails with the
-/// errno of the socket (its errno_value is set); call connect() again for a new client then. A reply that breaks
-/// the protocol is an error with code "ProtocolError" and EPROTO, one that does not come within ten seconds has
-/// ETIMEDOUT; the connection ends with it, since requests and replies are matched by their order alone. Errors of
-/// netd keep its code and message and have no errno_value.
+/// errno of the socket (its errno_value is set); call connect() again for a new client then. A reply that
+/// breaks the protocol is an error with code "ProtocolError" and EPROTO, one that does not come within ten
+/// seconds has ETIMEDOUT; the connection ends with it, since requests and replies are matched by their order
+/// alone. Errors of netd keep its code and message and have no errno_value.
 class AttachClient {
  public:
   static Result<std::unique_ptr<AttachClient>> connect(const std::string& path);
@@ -56,7 +56,8 @@ class AttachClient {
   Status give_back(std::uint32_t slot);
   Result<Fd> resume(std::uint32_t slot, std::uint64_t generation);
 
-  /// To poll for the end of the connection (POLLRDHUP); not to be read or written. Valid as long as the client.
+  /// To poll for the end of the connection (POLLRDHUP); not to be read or written. Valid as long as the
+  /// client.
   [[nodiscard]] int fd() const;
 
  private:

@@ -1,5 +1,6 @@
 #include "netd/client/attach_client.hh"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -111,7 +112,8 @@ TEST(AttachClient, LeaseTakesTheTap) {
 
 TEST(AttachClient, AttachReadsGenerationAndTime) {
   Peer peer;
-  peer.answer(Json{{"ok", true}, {"generation", 1ULL << 40}, {"nanoseconds", 4711}, {"mac", "02:00:00:00:00:01"}});
+  peer.answer(
+      Json{{"ok", true}, {"generation", 1ULL << 40}, {"nanoseconds", 4711}, {"mac", "02:00:00:00:00:01"}});
   const auto attached = peer.client().attach(3, "eni-01");
   ASSERT_TRUE(attached);
   EXPECT_EQ(attached.value().generation, 1ULL << 40);
