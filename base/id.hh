@@ -15,7 +15,8 @@ bool is_well_formed_id(std::string_view text, std::string_view prefix);
 /// "<prefix>-0" and the 16 digits of `number`: ids that Caisson makes always begin with 0, as EC2's do.
 std::string make_id(std::string_view prefix, std::uint64_t number);
 
-/// A strong id type: `struct VpcTag { static constexpr std::string_view prefix = "vpc"; }; using VpcId = Id<VpcTag>;`
+/// A strong id type: `struct VpcTag { static constexpr std::string_view prefix = "vpc"; }; using VpcId =
+/// Id<VpcTag>;`
 template <class Tag>
 class Id {
  public:
@@ -24,6 +25,7 @@ class Id {
     if (!is_well_formed_id(text, Tag::prefix)) return std::nullopt;
     return Id(std::string(text));
   }
+  static constexpr std::string_view prefix() { return Tag::prefix; }
   static Id make(std::uint64_t number) { return Id(make_id(Tag::prefix, number)); }
 
   [[nodiscard]] const std::string& text() const { return text_; }

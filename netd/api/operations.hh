@@ -27,6 +27,8 @@ struct Member {
   Shape shape;
   bool required = false;
   std::string doc;  ///< one sentence, for --help and docs/api.md
+  /// Why EC2's member is not served here; then anything but an empty value is InvalidParameterValue.
+  std::string unsupported = {};
 };
 
 using Json = nlohmann::json;
@@ -34,15 +36,18 @@ using Json = nlohmann::json;
 struct Operation {
   std::string name;  ///< EC2's action: "CreateVpc"
   std::string doc;
+  std::string example;  ///< arguments of the CLI's subcommand: "--cidr-block 10.0.0.0/16"
   std::vector<Member> members;
   /// Not offered over HTTP: asked by runnerd over attach.sock (EnsureFunctionInterface, ...).
   bool internal = false;
 
   /// Changing operations: parameters to command, and the reply from what was applied.
   std::function<Result<vpc::Command>(const Json& parameters)> decode;
-  std::function<Json(const vpc::Applied& applied, const vpc::AccountId& account, const Json& parameters)> reply;
+  std::function<Json(const vpc::Applied& applied, const vpc::AccountId& account, const Json& parameters)>
+      reply;
   /// Reading operations (then `decode` is empty): the whole reply from a snapshot.
-  std::function<Result<Json>(const vpc::State& state, const vpc::AccountId& account, const Json& parameters)> read;
+  std::function<Result<Json>(const vpc::State& state, const vpc::AccountId& account, const Json& parameters)>
+      read;
 
   [[nodiscard]] bool changes() const { return static_cast<bool>(decode); }
 };
@@ -53,8 +58,14 @@ const std::vector<Operation>& operations();
 /// nullptr: there is none of this name (EC2: InvalidAction).
 const Operation* find_operation(const std::string& name);
 
-/// Checks `parameters` against the operation's members. Also handles what all actions share: DryRun is known.
+/// Checks `parameters` against the operation's members. Errors: UnknownParameter, MissingParameter,
+/// InvalidParameterValue (wrong type, too long, control characters, a member that is not supported).
 Status check_parameters(const Operation& operation, const Json& parameters);
+
+/// The answer to a request with DryRun: what the request would fail with on `state`, else DryRunOperation.
+/// Never a success (EC2 API, "DryRun").
+Error dry_run(const Operation& operation, const vpc::State& state, const vpc::AccountId& account,
+              const Json& parameters);
 
 /// The HTTP status of an error with this code (EC2: 400 for clients' errors but for those listed in
 /// "Error codes for the Amazon EC2 API"; errors of the kernel are 500 InternalError).
