@@ -1,6 +1,7 @@
 // One microVM: what it is made of, how it starts, and what can be asked of it.
 //
-// The interface is narrow on purpose, so that another VMM can stand behind it. It knows neither VPCs nor functions.
+// The interface is narrow on purpose, so that another VMM can stand behind it. It knows neither VPCs nor
+// functions.
 #pragma once
 
 #include <chrono>
@@ -23,8 +24,8 @@ struct Drive {
 
 enum class Accelerator { kKvm, kTcg };
 
-/// What a microVM is made of. A clone must be restored with the same spec as its snapshot was taken with, but for
-/// the tap, the uid, and the path of drives that the guest had not mounted.
+/// What a microVM is made of. A clone must be restored with the same spec as its snapshot was taken with, but
+/// for the tap, the uid, and the path of drives that the guest had not mounted.
 struct MicroVmSpec {
   std::string kernel;  ///< uncompressed vmlinux with PVH entry
   std::string initrd;
@@ -44,14 +45,15 @@ struct Snapshot {
   std::uint64_t bytes = 0;  ///< memory in use, for the budget
 };
 
-/// A running QEMU. All calls block and are made by one thread at a time; the process dies with the object and, by
-/// PDEATHSIG, with runnerd. Time-outs are errors with code "Timeout"; afterwards the object is of no further use.
+/// A running QEMU. All calls block and are made by one thread at a time; the process dies with the object
+/// and, by PDEATHSIG, with runnerd. Time-outs are errors with code "Timeout"; afterwards the object is of no
+/// further use.
 class MicroVm {
  public:
   using Milliseconds = std::chrono::milliseconds;
 
-  /// Spawns QEMU on the tap and boots; returns when QMP answers, the guest not being ready yet. `share_memory`
-  /// true: a snapshot may be taken later.
+  /// Spawns QEMU on the tap and boots; returns when QMP answers, the guest not being ready yet.
+  /// `share_memory` true: a snapshot may be taken later.
   static Result<std::unique_ptr<MicroVm>> boot(const MicroVmSpec& spec, Fd tap, bool share_memory);
 
   /// Spawns QEMU with the snapshot's memory (copy on write) and state and leaves it paused.
@@ -59,7 +61,8 @@ class MicroVm {
 
   virtual ~MicroVm() = default;
 
-  /// The guest agent's channel (virtio-serial port "agent"): a connected SOCK_STREAM socket, owned by the MicroVm.
+  /// The guest agent's channel (virtio-serial port "agent"): a connected SOCK_STREAM socket, owned by the
+  /// MicroVm.
   [[nodiscard]] virtual int agent_fd() const = 0;
   [[nodiscard]] virtual int pid() const = 0;
   /// Becomes readable when the process has ended (pidfd).
