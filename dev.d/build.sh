@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Configure, build, images, format.
 
-BUILD=$ROOT/build
+BUILD=${CAISSON_BUILD:-$ROOT/build}
 IMAGES=${CAISSON_IMAGES:-/var/cache/caisson}
 DAEMONS=(netd runnerd caisson)
 
