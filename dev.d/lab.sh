@@ -36,14 +36,15 @@ lab_spawn() {
   printf '%s %s\n' "$pid" "$(process_birth "$pid")" >"$LAB_PIDS/$name"
 }
 
-# process_birth PID: its start time in ticks (proc(5), field 22), which tells a process from a later one of its id.
+# process_birth PID: its start time in ticks (proc(5), field 22), which tells a process from a later one of its id;
+# nothing if it has ended, also while nobody has waited for it.
 process_birth() {
   local stat
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
   stat=${stat##*) }
   # shellcheck disable=SC2086  # the fields are to be split
   set -- $stat
-  echo "${20}"
+  [[ $1 == [ZX] ]] || echo "${20}"
 }
 
 lab_alive() {
@@ -53,14 +54,20 @@ lab_alive() {
 
 # lab_stop NAME: SIGTERM, ten seconds, SIGKILL.
 lab_stop() {
-  local pid
-  if lab_alive "$1"; then
+  local pid signal
+  for signal in TERM KILL; do
+    lab_alive "$1" || break
     read -r pid _ <"$LAB_PIDS/$1"
-    kill -TERM "$pid" 2>/dev/null || true
-    timeout 10 tail -s 0.05 --pid="$pid" -f /dev/null || kill -KILL "$pid" 2>/dev/null || true
-    timeout 10 tail -s 0.05 --pid="$pid" -f /dev/null || true
-  fi
+    kill "-$signal" "$pid" 2>/dev/null || true
+    lab_await_end "$1" 10
+  done
   rm -f "$LAB_PIDS/$1"
+}
+
+# lab_await_end NAME SECONDS
+lab_await_end() {
+  local deadline=$((SECONDS + $2))
+  while lab_alive "$1" && ((SECONDS < deadline)); do sleep 0.02; done
 }
 
 # lab_ready NAME CURL-ARGUMENT...: waits until the daemon says that it is healthy; its end is an error at once.
@@ -120,8 +127,8 @@ lab_start_internet() {
   mkdir -p "$LAB_RUN/www"
   echo 'hello from the internet' >"$LAB_RUN/www/index.html"
   lab_spawn "$LAB_INTERNET" web python3 -u -m http.server --bind "$LAB_ADDRESS" --directory "$LAB_RUN/www" 80
-  lab_spawn "$LAB_INTERNET" echo-tcp socat -T 60 "TCP-LISTEN:7,bind=$LAB_ADDRESS,fork,reuseaddr,max-children=64" EXEC:cat
-  lab_spawn "$LAB_INTERNET" echo-udp socat -T 5 "UDP-RECVFROM:7,bind=$LAB_ADDRESS,fork,max-children=64" EXEC:cat
+  lab_spawn "$LAB_INTERNET" echo-tcp socat -T 60 "TCP-LISTEN:7,bind=$LAB_ADDRESS,fork,reuseaddr,max-children=64" PIPE
+  lab_spawn "$LAB_INTERNET" echo-udp socat -T 5 "UDP-RECVFROM:7,bind=$LAB_ADDRESS,fork" PIPE
 }
 
 lab_up() {
