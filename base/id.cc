@@ -7,7 +7,8 @@
 namespace caisson {
 
 bool is_well_formed_id(std::string_view text, std::string_view prefix) {
-  if (text.size() <= prefix.size() + 1 || !text.starts_with(prefix) || text[prefix.size()] != '-') return false;
+  if (text.size() <= prefix.size() + 1 || !text.starts_with(prefix) || text[prefix.size()] != '-')
+    return false;
   const auto digits = text.substr(prefix.size() + 1);
   const bool hex = std::all_of(digits.begin(), digits.end(),
                                [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });

@@ -32,7 +32,8 @@ std::optional<Ipv4Cidr> Ipv4Cidr::parse(std::string_view text) {
   int length = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
   const bool canonical = !digits.empty() && digits.size() <= 2 && (digits.size() == 1 || digits[0] != '0');
-  if (!address || !canonical || error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+  if (!address || !canonical || error != std::errc{} || end != digits.data() + digits.size())
+    return std::nullopt;
   if (length < 0 || length > 32) return std::nullopt;
   return Ipv4Cidr(*address, length);
 }

@@ -40,7 +40,9 @@ class Ipv4Cidr {
   [[nodiscard]] bool contains(const Ipv4Cidr& other) const {
     return other.length_ >= length_ && contains(other.base_);
   }
-  [[nodiscard]] bool overlaps(const Ipv4Cidr& other) const { return contains(other) || other.contains(*this); }
+  [[nodiscard]] bool overlaps(const Ipv4Cidr& other) const {
+    return contains(other) || other.contains(*this);
+  }
   [[nodiscard]] std::string text() const;
   auto operator<=>(const Ipv4Cidr&) const = default;
 

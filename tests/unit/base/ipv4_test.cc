@@ -20,7 +20,8 @@ TEST(Ipv4Cidr, ClearsHostBitsAsEc2Does) {
   EXPECT_EQ(Ipv4Cidr::parse("100.68.0.18/18")->text(), "100.68.0.0/18");
   EXPECT_EQ(Ipv4Cidr::parse("0.0.0.0/0")->size(), std::uint64_t{1} << 32);
   EXPECT_EQ(Ipv4Cidr::parse("10.0.0.4/32")->last().text(), "10.0.0.4");
-  for (const char* bad : {"10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/08", "10.0.0.0/8x"}) {
+  for (const char* bad :
+       {"10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/08", "10.0.0.0/8x"}) {
     EXPECT_FALSE(Ipv4Cidr::parse(bad)) << bad;
   }
 }
@@ -39,7 +40,8 @@ TEST(Ipv4Cidr, ContainsAndOverlaps) {
 
 TEST(MacAddress, RoundTripsAndRefusesEverythingElse) {
   EXPECT_EQ(MacAddress::parse("02:CA:15:50:00:01")->text(), "02:ca:15:50:00:01");
-  for (const char* bad : {"", "02:ca:15:50:00", "02-ca-15-50-00-01", "02:ca:15:50:00:0g", "02:ca:15:50:00:001"}) {
+  for (const char* bad :
+       {"", "02:ca:15:50:00", "02-ca-15-50-00-01", "02:ca:15:50:00:0g", "02:ca:15:50:00:001"}) {
     EXPECT_FALSE(MacAddress::parse(bad)) << bad;
   }
 }
