@@ -1,5 +1,4 @@
-// Result<T>: a value or an Error. Reading the value of an error (or the reverse) ends the process: it is a
-// bug.
+// Result<T>: a value or an Error. Reading the value of an error (or the reverse) ends the process: it is a bug.
 #pragma once
 
 #include <boost/outcome/basic_result.hpp>
@@ -24,7 +23,6 @@ inline auto ok() {
 
 }  // namespace caisson
 
-/// TRY(auto name, expression): binds the value, or returns the error to the caller. TRYV(expression) for
-/// Status.
+/// TRY(auto name, expression): binds the value, or returns the error to the caller. TRYV(expression) for Status.
 #define TRY(...) BOOST_OUTCOME_TRY(__VA_ARGS__)
 #define TRYV(...) BOOST_OUTCOME_TRYV(__VA_ARGS__)

@@ -1,23 +1,24 @@
-// The protocol of attach.sock: SOCK_SEQPACKET, one CBOR map a message (RFC 8949), one reply a request, in
-// order.
+// The protocol of attach.sock: SOCK_SEQPACKET, one CBOR map a message (RFC 8949), one reply a request, in order.
 //
 // Request: {"op": NAME, ...members}. Reply: {"ok": true, ...members} or {"ok": false, "code", "message"}.
 // Messages are at most kMaxMessage bytes; anything else that is malformed closes the connection.
 //
-// | op                       | members                                        | reply |
+// | op                       | members                                        | reply                              |
 // |--------------------------|------------------------------------------------|------------------------------------|
-// | EnsureFunctionInterface  | account, user, subnets[], groups[]             | interfaces[{id, subnet, vpc}]
-// | | ReleaseFunctionInterface | account, user                                  | | | ListFunctionInterfaces
-// |                                                | users[{account, user}]             | | LeaseSlot | |
-// slot, + the tap's fd by SCM_RIGHTS | | Attach                   | slot, eni | generation, nanoseconds, mac
-// | | Seal, Unseal             | slot                                           | | | Detach | slot | | |
-// ReturnSlot               | slot                                           | | | Resume                   |
-// slot, generation                               | the tap's fd by SCM_RIGHTS         |
+// | EnsureFunctionInterface  | account, user, subnets[], groups[]             | interfaces[{id, subnet, vpc}]      |
+// | ReleaseFunctionInterface | account, user                                  |                                    |
+// | ListFunctionInterfaces   |                                                | users[{account, user}]             |
+// | LeaseSlot                |                                                | slot, + the tap's fd by SCM_RIGHTS |
+// | Attach                   | slot, eni                                      | generation, nanoseconds, mac       |
+// | Seal, Unseal             | slot                                           |                                    |
+// | Detach                   | slot                                           |                                    |
+// | ReturnSlot               | slot                                           |                                    |
+// | Resume                   | slot, generation                               | the tap's fd by SCM_RIGHTS         |
 //
-// A leased slot is sealed: nothing passes. Attach binds it to an ENI and opens it; Seal keeps the binding
-// (and its block of ports) and drops everything; Unseal opens it again; Detach unbinds (sealed again);
-// ReturnSlot gives the slot back to the pool: QEMU must be dead by then. A connection's slots are returned
-// when it closes, unless another connection resumes them within ten seconds.
+// A leased slot is sealed: nothing passes. Attach binds it to an ENI and opens it; Seal keeps the binding (and its
+// block of ports) and drops everything; Unseal opens it again; Detach unbinds (sealed again); ReturnSlot gives the
+// slot back to the pool: QEMU must be dead by then. A connection's slots are returned when it closes, unless
+// another connection resumes them within ten seconds.
 #pragma once
 
 #include <cstddef>
