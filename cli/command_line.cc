@@ -1,0 +1,238 @@
+#include "cli/command_line.hh"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <memory>
+
+#include "cli/arguments.hh"
+#include "cli/client.hh"
+#include "cli/print.hh"
+#include "cli/texts.hh"
+#include "netd/api/operations.hh"
+
+namespace caisson::cli {
+namespace {
+
+using netd::api::Member;
+using netd::api::Operation;
+using netd::api::Shape;
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+struct Global {
+  std::string instance;
+  std::string endpoint;
+  std::string account;
+  bool json = false;
+};
+
+/// What stood behind the options of one subcommand.
+struct Words {
+  std::map<std::string, std::vector<std::string>> members;
+  std::map<std::string, bool> flags;
+  RuleWords rule;
+};
+
+bool has_rule_words(const Operation& operation) {
+  return operation.name.ends_with("Ingress") || operation.name.ends_with("Egress");
+}
+
+/// CLI11 takes "[a,b]" for a list of its own and would take the brackets of JSON away; a space in front keeps
+/// it from that, and means nothing to JSON.
+std::string protect(std::string word) {
+  return word.starts_with("[") ? " " + word : word;
+}
+std::string unprotect(const std::string& word) {
+  return word.starts_with(" [") ? word.substr(1) : word;
+}
+
+std::string hint(const Shape& shape) {
+  switch (shape.type) {
+    case Shape::Type::kString:
+      return "TEXT";
+    case Shape::Type::kInteger:
+      return "NUMBER";
+    case Shape::Type::kBoolean:
+      return "";
+    case Shape::Type::kStructure:
+      return "STRUCTURE";
+    case Shape::Type::kList:
+      return hint(shape.item.front());  // CLI11 adds the dots
+  }
+  return "";
+}
+
+void add_member(CLI::App& command, const Member& member, Words& words) {
+  const std::string name = "--" + kebab_case(member.name);
+  if (member.shape.type == Shape::Type::kBoolean) {
+    command.add_flag(name, words.flags[member.name], member.doc);
+    return;
+  }
+  auto* option = command.add_option(name, words.members[member.name], member.doc);
+  option->type_name(hint(member.shape));
+  option->expected(1, member.shape.type == Shape::Type::kList ? CLI::detail::expected_max_vector_size : 1);
+  option->required(member.required);
+}
+
+void add_rule_options(CLI::App& command, RuleWords& words) {
+  const std::string group = "One rule, the short way";
+  command.add_option("--protocol", words.protocol, "tcp, udp, icmp, all or a number.")->group(group);
+  command.add_option("--port", words.port, "PORT, FIRST-LAST or all; for icmp TYPE or TYPE-CODE.")
+      ->group(group);
+  command.add_option("--cidr", words.cidr, "IPv4 block.")->group(group);
+  command.add_option("--source-group", words.source_group, "Security group instead of a block.")
+      ->group(group);
+}
+
+Result<Json> parameters_of(const Operation& operation, const Words& words) {
+  Json parameters = Json::object();
+  for (const auto& member : operation.members) {
+    const auto flag = words.flags.find(member.name);
+    if (flag != words.flags.end() && flag->second) parameters[member.name] = true;
+    const auto found = words.members.find(member.name);
+    if (found == words.members.end() || found->second.empty()) continue;
+    std::vector<std::string> plain;
+    for (const auto& word : found->second)
+      plain.push_back(unprotect(word));
+    auto value = value_of(member.shape, plain);
+    if (!value) return std::move(value.error()).within("--" + kebab_case(member.name));
+    parameters[member.name] = std::move(value.value());
+  }
+  if (words.rule.any()) {
+    TRY(parameters["IpPermissions"], permission_of(words.rule));
+  }
+  return parameters;
+}
+
+class CommandLine {
+ public:
+  CommandLine(std::ostream& out, std::ostream& err) : out_(out), err_(err) {
+    app_.require_subcommand(1);
+    app_.fallthrough();
+    app_.add_option("--instance", global_.instance, "Which of several netd on this host.")
+        ->envname("CAISSON_INSTANCE");
+    app_.add_option("--endpoint", global_.endpoint, "unix:/PATH or http://ADDRESS:PORT instead.");
+    app_.add_option("--account", global_.account, "Account to act as, 12 digits.");
+    app_.add_flag("--json", global_.json, "Print the reply as it is.");
+    add_inspections();
+    for (const auto& operation : netd::api::operations()) {
+      if (!operation.internal) add_operation(operation);
+    }
+    add_texts();
+  }
+
+  int run(std::vector<std::string> arguments) {
+    for (auto& word : arguments)
+      word = protect(std::move(word));
+    std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
+    try {
+      app_.parse(std::move(arguments));
+    } catch (const CLI::ParseError& error) {
+      return app_.exit(error, out_, err_) == 0 ? 0 : kUsage;
+    }
+    return action_();
+  }
+
+ private:
+  using Printer = std::string (*)(const Json&);
+
+  void add_operation(const Operation& operation) {
+    auto* command = app_.add_subcommand(kebab_case(operation.name), operation.doc);
+    command->group("Actions of the API");
+    command->footer("Example:\n  caisson " + kebab_case(operation.name) + " " + operation.example);
+    auto words = std::make_shared<Words>();
+    for (const auto& member : operation.members) {
+      if (member.unsupported.empty()) add_member(*command, member, *words);
+    }
+    if (has_rule_words(operation)) add_rule_options(*command, words->rule);
+    command->callback([this, words, &operation] {
+      action_ = [this, words, &operation] {
+        const auto parameters = parameters_of(operation, *words);
+        if (!parameters) return fail(parameters.error());
+        return ask(operation.name, parameters.value(), reply_text);
+      };
+    });
+  }
+
+  void add_inspection(const std::string& name, const std::string& doc, const std::string& action,
+                      Printer print) {
+    auto* command = app_.add_subcommand(name, doc);
+    command->group("Looking");
+    command->footer("Example:\n  caisson " + name + (name == "plan" ? " --json" : ""));
+    command->callback([this, action, print] {
+      action_ = [this, action, print] { return ask(action, Json::object(), print); };
+    });
+  }
+
+  void add_inspections() {
+    add_inspection("describe", "The tree of VPCs, subnets, network interfaces, their members and slots.",
+                   "Describe", describe_text);
+    add_inspection("flows", "Flows that were accepted or rejected, with the rule that decided.",
+                   "DescribeFlows", flows_text);
+    add_inspection("drops", "What was dropped outside of flows, with the reason.", "DescribeDrops",
+                   drops_text);
+    add_inspection("plan", "What netd would change in the kernel now; --json is [] when nothing.", "Plan",
+                   plan_text);
+  }
+
+  void add_text(const std::string& name, const std::string& doc, const std::string& group,
+                std::string (*text)()) {
+    auto* command = app_.add_subcommand(name, doc);
+    command->group(group);
+    command->callback([this, text] {
+      action_ = [this, text] {
+        out_ << text();
+        return 0;
+      };
+    });
+    if (name != "completion") return;
+    static const std::set<std::string> kShells{"bash"};
+    command->add_option("SHELL", shell_, "bash")->required()->check(CLI::IsMember(kShells));
+    command->footer("Example:\n  source <(caisson completion bash)");
+  }
+
+  void add_texts() {
+    add_text("completion", "Prints a completion script for a shell.", "Looking", bash_completion);
+    add_text("internal-docs", "Prints docs/api.md.", "", api_docs);
+  }
+
+  int ask(const std::string& action, const Json& parameters, Printer print) {
+    const auto endpoint =
+        global_.endpoint.empty() ? endpoint_of_instance(global_.instance) : parse_endpoint(global_.endpoint);
+    if (!endpoint) return fail(endpoint.error());
+    const auto reply = call(endpoint.value(), global_.account, action, parameters);
+    if (!reply) return fail(reply.error());
+    if (!global_.json) {
+      out_ << print(reply.value());
+      return 0;
+    }
+    const Json& shown =
+        action == "Plan" && reply.value().contains("Plan") ? reply.value()["Plan"] : reply.value();
+    out_ << shown.dump(4, ' ', false, Json::error_handler_t::replace) << "\n";
+    return 0;
+  }
+
+  int fail(const Error& error) {
+    const bool usage = error.code == "Usage";
+    err_ << (usage ? "caisson: " + error.message : error.text()) << "\n";
+    return usage ? kUsage : kFailed;
+  }
+
+  std::ostream& out_;
+  std::ostream& err_;
+  CLI::App app_{"Caisson: VPCs for functions and namespaces on this host.", "caisson"};
+  Global global_;
+  std::string shell_;
+  std::function<int()> action_;
+};
+
+}  // namespace
+
+int run(std::vector<std::string> arguments, std::ostream& out, std::ostream& err) {
+  return CommandLine(out, err).run(std::move(arguments));
+}
+
+}  // namespace caisson::cli

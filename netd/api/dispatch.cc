@@ -1,0 +1,165 @@
+#include "netd/api/dispatch.hh"
+
+#include <algorithm>
+#include <string_view>
+
+#include "netd/api/operations.hh"
+
+namespace caisson::netd::api {
+namespace {
+
+constexpr std::string_view kPrefix = "/v1/";
+constexpr const char* kDefaultAccount = "000000000001";
+constexpr std::size_t kDeepest = 16;
+
+HttpReply json_reply(const Json& body) {
+  // "replace": a string that is not UTF-8 cannot have come in, but must not end the daemon if it does.
+  return {.status = 200,
+          .content_type = "application/json",
+          .body = body.dump(-1, ' ', false, Json::error_handler_t::replace)};
+}
+
+/// Counted before parsing, so that a hostile body costs no memory.
+bool too_deep(std::string_view text) {
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > kDeepest) return true;
+    } else if ((c == '}' || c == ']') && depth > 0) {
+      --depth;
+    }
+  }
+  return false;
+}
+
+Result<vpc::AccountId> account_of(const std::string& header) {
+  if (header.empty() || header == "default") return vpc::AccountId{kDefaultAccount};
+  const bool digits = std::all_of(header.begin(), header.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (header.size() != 12 || !digits) {
+    return Error{.code = "InvalidParameterValue",
+                 .message = "X-Caisson-Account must be 12 digits or `default`"};
+  }
+  return vpc::AccountId{header};
+}
+
+bool is_inspection(const std::string& name) {
+  return std::any_of(inspections().begin(), inspections().end(),
+                     [&](const Inspection& inspection) { return name == inspection.name; });
+}
+
+HttpReply reply_to(const Result<Json>& result, const std::string& request_id) {
+  return result ? json_reply(result.value()) : error_reply(result.error(), request_id);
+}
+
+HttpReply get(const HttpRequest& request, core::Backend& backend) {
+  if (request.target == "/metrics") {
+    return {.status = 200, .content_type = "text/plain; version=0.0.4", .body = backend.metrics()};
+  }
+  if (request.target == "/healthz") {
+    const Json health = backend.health();
+    HttpReply reply = json_reply(health);
+    if (health.value("Status", "ok") != "ok") reply.status = 503;
+    return reply;
+  }
+  return error_reply({.code = "NotFound", .message = "There are GET /metrics and GET /healthz"},
+                     request.request_id);
+}
+
+/// Takes DryRun out of the parameters: a command that is stored was never one.
+bool take_dry_run(Json& parameters) {
+  const auto found = parameters.find("DryRun");
+  if (found == parameters.end()) return false;
+  const bool dry = found->get<bool>();
+  parameters.erase(found);
+  return dry;
+}
+
+void perform(const Operation& operation, core::Request request, core::Backend& backend, ReplyHandler done) {
+  const auto checked = check_parameters(operation, request.parameters);
+  const std::string request_id = request.request_id;
+  if (!checked) return done(error_reply(checked.error(), request_id));
+  if (take_dry_run(request.parameters)) {
+    const auto state = backend.snapshot();
+    return done(error_reply(dry_run(operation, *state, request.account, request.parameters), request_id));
+  }
+  if (!operation.changes()) {
+    const auto state = backend.snapshot();
+    return done(reply_to(operation.read(*state, request.account, request.parameters), request_id));
+  }
+  backend.submit(std::move(request), [request_id, done = std::move(done)](Result<Json> result) {
+    done(reply_to(result, request_id));
+  });
+}
+
+}  // namespace
+
+const std::vector<Inspection>& inspections() {
+  static const std::vector<Inspection> kAll{
+      {"Describe",
+       "The tree of the account's VPCs, subnets, network interfaces and slots, as the kernel has it."},
+      {"DescribeDrops", "What was dropped before it belonged to a flow, with the reason."},
+      {"DescribeFlows", "Flows that were accepted or rejected, with reason and rule."},
+      {"Plan", "What the daemon would do now to make the kernel equal to the model."}};
+  return kAll;
+}
+
+HttpReply error_reply(const Error& error, const std::string& request_id) {
+  HttpReply reply = json_reply(error_body(error, request_id));
+  reply.status = http_status(error);
+  return reply;
+}
+
+Result<Json> parse_body(const std::string& body) {
+  if (body.empty()) return Json::object();
+  if (too_deep(body)) {
+    return Error{.code = "SerializationException", .message = "The body is nested deeper than 16 levels"};
+  }
+  Json parsed = Json::parse(body, nullptr, /*allow_exceptions=*/false);
+  if (!parsed.is_object()) {
+    return Error{.code = "SerializationException", .message = "The body must be the JSON text of an object"};
+  }
+  return parsed;
+}
+
+void dispatch(HttpRequest request, core::Backend& backend, const RunBlocking& blocking, ReplyHandler done) {
+  if (request.method == "GET") return done(get(request, backend));
+  const auto fail = [&](const Error& error) { done(error_reply(error, request.request_id)); };
+  if (request.method != "POST") {
+    return fail({.code = "MethodNotAllowed", .message = "Actions are POST /v1/ACTION with a JSON body"});
+  }
+  if (!request.target.starts_with(kPrefix)) {
+    return fail({.code = "NotFound", .message = "Actions are POST /v1/ACTION"});
+  }
+  const std::string name = request.target.substr(kPrefix.size());
+  const auto account = account_of(request.account);
+  if (!account) return fail(account.error());
+  auto parameters = parse_body(request.body);
+  if (!parameters) return fail(parameters.error());
+  if (is_inspection(name)) {
+    blocking([&backend, name, account = account.value(), parameters = std::move(parameters.value()),
+              request_id = request.request_id, done = std::move(done)] {
+      done(reply_to(backend.inspect(account, name, parameters), request_id));
+    });
+    return;
+  }
+  const Operation* operation = find_operation(name);
+  if (operation == nullptr || operation->internal) {
+    return fail({.code = "InvalidAction",
+                 .message = "The action " + name.substr(0, 64) + " is not valid for this web service."});
+  }
+  perform(*operation,
+          {.account = account.value(),
+           .operation = name,
+           .parameters = std::move(parameters.value()),
+           .request_id = request.request_id},
+          backend, std::move(done));
+}
+
+}  // namespace caisson::netd::api
