@@ -37,6 +37,8 @@ build_daemons() {
 cmd_images() {
   need_root images
   install_packages images
+  # The recipe asks apt for the guest's packages.
+  apt-cache show linux-image-cloud-amd64 >/dev/null 2>&1 || step lists "fetching the lists of packages" apt_get update
   mkdir -p "$IMAGES"
   step images "guest images in $IMAGES" "$ROOT/vmm/guest/build-images" "$IMAGES"
 }
