@@ -45,6 +45,7 @@ apt_install() {
   if [[ -n $ours ]]; then
     if [[ -e /usr/share/postgresql-common/createcluster.conf ]]; then
       cp /usr/share/postgresql-common/createcluster.conf "$conf"
+      rm -f "$conf.ucf-dist"
     else
       rm -f "$conf"
     fi
