@@ -83,7 +83,7 @@ struct VpcContents {
 Result<VpcId> make_vpc(Change& change, VpcContents contents);
 
 /// A subnet without any check.
-Result<SubnetId> make_subnet(Change& change, VpcId vpc, Ipv4Cidr cidr, std::string availability_zone,
+Result<SubnetId> make_subnet(Change& change, const VpcId& vpc, Ipv4Cidr cidr, std::string availability_zone,
                              Tags tags);
 
 /// Adds a rule without any check.

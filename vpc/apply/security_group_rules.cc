@@ -113,7 +113,7 @@ SecurityGroupRuleId make_rule(Change& change, const SecurityGroupId& group, cons
                          .permission = permission,
                          .description = std::move(description),
                          .tags = std::move(tags)};
-  const SecurityGroupRuleId id = rule.id;
+  SecurityGroupRuleId id = rule.id;
   put(change.state.security_group_rules, std::move(rule));
   return id;
 }

@@ -18,7 +18,7 @@ Error invalid_cidr(const Ipv4Cidr& cidr, const char* why) {
 
 }  // namespace
 
-Result<SubnetId> make_subnet(Change& change, VpcId vpc, Ipv4Cidr cidr, std::string availability_zone,
+Result<SubnetId> make_subnet(Change& change, const VpcId& vpc, Ipv4Cidr cidr, std::string availability_zone,
                              Tags tags) {
   Subnet subnet{.id = change.fresh<SubnetId>(), .account = change.account(), .vpc = vpc};
   TRY(subnet.number, change.number());
