@@ -1,0 +1,47 @@
+"""The lab itself: what it offers, that it refuses to be made twice, and that nothing of it stays."""
+
+import os
+import subprocess
+
+import harness
+
+
+class Lab(harness.LabCase):
+    INSTANCE = "e2elab"
+
+    def left_behind(self):
+        namespaces = subprocess.run(["ip", "netns", "list"], check=True, text=True, stdout=subprocess.PIPE).stdout
+        found = [line for line in namespaces.splitlines() if f"caisson-{self.INSTANCE}" in line]
+        folders = (self.lab.run, f"{self.lab.run}.pids", self.lab.state, f"/sys/fs/bpf/caisson-{self.INSTANCE}")
+        return found + [folder for folder in folders if os.path.exists(folder)]
+
+    def test_offers_an_internet(self):
+        self.assertEqual(self.lab.execute("curl", "-sS", "--max-time", "5", "http://198.51.100.10/"),
+                         "hello from the internet\n")
+        for address in ("TCP:198.51.100.10:7", "UDP:198.51.100.10:7"):
+            self.assertEqual(self.lab.execute("sh", "-c", f"echo numbered | socat -T 5 -t 5 - {address},shut-none | head -n 1"),
+                             "numbered\n")
+
+    def test_daemons_answer(self):
+        for port in (4750, 4751):
+            self.lab.execute("curl", "-sS", "--fail", "--max-time", "5", f"http://127.0.0.1:{port}/healthz")
+        self.assertEqual(self.lab.caisson("plan"), [])
+
+    def test_is_made_once_and_goes_wholly(self):
+        self.assertNotEqual(self.left_behind(), [])
+        self.assertNotEqual(self.lab.dev("up", "--instance", self.INSTANCE, check=False).returncode, 0)
+        pids = self.lab.pids()
+        self.lab.down()
+        self.assertEqual(self.left_behind(), [])
+        self.assertEqual([pid for pid in pids if harness.process_runs(pid)], [])
+        self.lab.down()
+
+    def test_goes_after_a_crash_of_all(self):
+        for daemon in ("runnerd", "netd"):
+            self.lab.kill(daemon)
+        self.lab.down()
+        self.assertEqual(self.left_behind(), [])
+
+
+if __name__ == "__main__":
+    harness.main()
