@@ -1,0 +1,182 @@
+// Random sequences of commands keep what the datapath relies on, whatever the order.
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <random>
+
+#include "tests/unit/vpc/apply/world.hh"
+
+namespace caisson::vpc {
+namespace {
+
+std::uint64_t chosen_seed() {
+  const char* given = std::getenv("CAISSON_TEST_SEED");
+  return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
+}
+
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : engine_(seed) {}
+  int below(int end) { return std::uniform_int_distribution<int>(0, end - 1)(engine_); }
+  template <class Table>
+  auto id_of(const Table& table) {
+    using IdType = typename Table::key_type;
+    if (table.empty()) return IdType::make(1);
+    return std::next(table.begin(), below(static_cast<int>(table.size())))->first;
+  }
+
+  Permission permission(const State& state) {
+    Permission permission{.protocol = below(2) == 0 ? kTcp : kAllProtocols, .peer = block("10.0.0.0/8")};
+    if (permission.protocol == kTcp) permission.from_port = permission.to_port = below(4);
+    if (below(2) == 0) permission.peer = id_of(state.security_groups);
+    return permission;
+  }
+
+  Command command(const State& state) {
+    switch (below(14)) {
+      case 0:
+        return CreateVpc{Ipv4Cidr(address("10.0.0.0"), 16 + below(4)), {}};
+      case 1:
+        return DeleteVpc{id_of(state.vpcs)};
+      case 2:
+        return CreateSubnet{
+            id_of(state.vpcs),
+            Ipv4Cidr({0x0a000000U + static_cast<std::uint32_t>(below(64)) * 16}, 26 + below(3)),
+            {},
+            {}};
+      case 3:
+        return DeleteSubnet{id_of(state.subnets)};
+      case 4:
+        return CreateSecurityGroup{
+            id_of(state.vpcs), std::string(1, static_cast<char>('a' + below(8))), "d", {}};
+      case 5:
+        return DeleteSecurityGroup{id_of(state.security_groups)};
+      case 6:
+        return AuthorizeSecurityGroup{
+            id_of(state.security_groups), below(2) == 0, {{permission(state), ""}}, {}};
+      case 7:
+        return RevokeSecurityGroup{id_of(state.security_groups), below(2) == 0, {}, {permission(state)}};
+      case 8:
+      case 9: {
+        CreateNetworkInterface create;
+        create.subnet = id_of(state.subnets);
+        if (below(2) == 0) create.groups = {id_of(state.security_groups)};
+        if (below(4) == 0)
+          create.address = Ipv4Address{0x0a000000U + static_cast<std::uint32_t>(below(1024))};
+        if (below(4) == 0) create.client_token = std::to_string(below(8));
+        return create;
+      }
+      case 10:
+        return DeleteNetworkInterface{id_of(state.network_interfaces)};
+      case 11:
+        return AttachNetworkInterface{id_of(state.network_interfaces), std::to_string(below(3)), below(3)};
+      case 12: {
+        EnsureFunctionInterface ensure{std::to_string(below(6)), {}, {}};
+        if (below(3) != 0) ensure = {ensure.user, {id_of(state.subnets)}, {id_of(state.security_groups)}};
+        return ensure;
+      }
+      default:
+        return ReleaseFunctionInterface{std::to_string(below(6))};
+    }
+  }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+void check_interfaces(const State& state) {
+  std::set<std::pair<SubnetId, Ipv4Address>> addresses;
+  std::set<std::uint32_t> numbers;
+  std::set<std::pair<std::string, int>> places;
+  for (const auto& [id, interface] : state.network_interfaces) {
+    EXPECT_TRUE(addresses.emplace(interface->subnet, interface->address).second) << id.text();
+    EXPECT_TRUE(numbers.insert(interface->number).second) << id.text();
+    const auto* subnet = find(state.subnets, interface->subnet);
+    ASSERT_NE(subnet, nullptr) << id.text();
+    EXPECT_EQ(subnet->vpc, interface->vpc);
+    EXPECT_EQ(subnet->account, interface->account);
+    EXPECT_TRUE(subnet->cidr.contains(interface->address) && !subnet->reserved(interface->address))
+        << id.text();
+    EXPECT_FALSE(interface->groups.empty());
+    EXPECT_TRUE(std::is_sorted(interface->groups.begin(), interface->groups.end()));
+    for (const auto& group : interface->groups) {
+      ASSERT_NE(find(state.security_groups, group), nullptr) << id.text();
+      EXPECT_EQ(find(state.security_groups, group)->vpc, interface->vpc);
+    }
+    EXPECT_EQ(interface->users.empty(), interface->type == InterfaceType::kInterface);
+    if (interface->attachment) {
+      EXPECT_TRUE(places.emplace(interface->attachment->netns, interface->attachment->device_index).second);
+    }
+  }
+}
+
+void check_networks(const State& state) {
+  for (const auto& [id, subnet] : state.subnets) {
+    const auto* vpc = find(state.vpcs, subnet->vpc);
+    ASSERT_NE(vpc, nullptr);
+    EXPECT_TRUE(vpc->cidr.contains(subnet->cidr));
+    for (const auto& [other_id, other] : state.subnets) {
+      EXPECT_TRUE(id == other_id || subnet->vpc != other->vpc || !subnet->cidr.overlaps(other->cidr));
+    }
+  }
+  for (const auto& [id, rule] : state.security_group_rules) {
+    const auto* group = find(state.security_groups, rule->group);
+    ASSERT_NE(group, nullptr) << id.text();
+    const auto* peer = std::get_if<SecurityGroupId>(&rule->permission.peer);
+    if (peer == nullptr) continue;
+    ASSERT_NE(find(state.security_groups, *peer), nullptr) << id.text();
+    EXPECT_EQ(find(state.security_groups, *peer)->vpc, group->vpc);
+  }
+  for (const auto& [id, vpc] : state.vpcs) {
+    EXPECT_NE(find(state.route_tables, vpc->main_route_table), nullptr);
+    EXPECT_NE(find(state.network_acls, vpc->default_network_acl), nullptr);
+    EXPECT_NE(find(state.security_groups, vpc->default_security_group), nullptr);
+  }
+}
+
+/// Deletes whatever can be deleted, in random order, until nothing is left but the managed segment.
+void delete_all(World& world, Random& random) {
+  for (int user = 0; user < 6; ++user)
+    EXPECT_EQ(world.code(ReleaseFunctionInterface{std::to_string(user)}), "");
+  for (int round = 0; round < 20000; ++round) {
+    const State& state = world.state;
+    if (state.network_interfaces.empty() && state.vpcs.size() == state.managed_subnets.size()) return;
+    const auto interface = random.id_of(state.network_interfaces);
+    const auto* found = find(state.network_interfaces, interface);
+    if (found != nullptr && found->attachment)
+      world.code(DetachNetworkInterface{found->attachment->id, false});
+    world.code(DeleteNetworkInterface{interface});
+    const auto rule = random.id_of(world.state.security_group_rules);
+    if (const auto* row = find(world.state.security_group_rules, rule); row != nullptr) {
+      world.code(RevokeSecurityGroup{row->group, row->permission.egress, {rule}, {}});
+    }
+    world.code(DeleteSecurityGroup{random.id_of(world.state.security_groups)});
+    world.code(DeleteSubnet{random.id_of(world.state.subnets)});
+    world.code(DeleteVpc{random.id_of(world.state.vpcs)});
+  }
+  ADD_FAILURE() << "something cannot be deleted";
+}
+
+TEST(RandomCommands, KeepTheInvariantsAndCanBeUndone) {
+  const auto seed = chosen_seed();
+  std::cout << "CAISSON_TEST_SEED=" << seed << "\n";
+  SCOPED_TRACE("CAISSON_TEST_SEED=" + std::to_string(seed));
+  Random random(seed);
+  for (int sequence = 0; sequence < 20; ++sequence) {
+    World world;
+    int applied = 0;
+    for (int step = 0; step < 400 && !testing::Test::HasFailure(); ++step) {
+      applied += world.code(random.command(world.state)).empty() ? 1 : 0;
+      check_interfaces(world.state);
+      check_networks(world.state);
+    }
+    EXPECT_GT(applied, 40) << "the sequence did too little to show anything";
+    delete_all(world, random);
+    EXPECT_EQ(world.state.security_groups.size(), world.state.managed_subnets.size());
+    EXPECT_TRUE(world.state.client_tokens.empty());
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace caisson::vpc
