@@ -1,0 +1,309 @@
+// The server over real sockets, as clients and attackers use it.
+#include "netd/api/server.hh"
+
+#include <gmock/gmock.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <fstream>
+#include <future>
+#include <optional>
+#include <thread>
+
+#include "base/fd.hh"
+#include "netd/api/dispatch.hh"
+#include "tests/unit/netd/api/fake_backend.hh"
+
+namespace caisson::netd::api {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class ServerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char folder[] = "/tmp/caisson-api-test-XXXXXX";
+    ASSERT_NE(mkdtemp(folder), nullptr);
+    folder_ = folder;
+  }
+  void TearDown() override {
+    if (thread_.joinable()) {
+      work_.reset();
+      io_.stop();
+      thread_.join();
+    }
+    server_.reset();
+    EXPECT_EQ(rmdir(folder_.c_str()), 0) << "the server left something behind";
+  }
+
+  std::string path() const { return folder_ + "/netd.sock"; }
+
+  void start(Limits limits = {}) {
+    server_.emplace(io_, backend_, limits);
+    const auto listening = server_->listen_unix(path(), 0600);
+    ASSERT_TRUE(listening) << listening.error().text();
+    const auto port = server_->listen_tcp("127.0.0.1", 0);
+    ASSERT_TRUE(port) << port.error().text();
+    port_ = port.value();
+    thread_ = std::thread([this] { io_.run(); });
+  }
+
+  /// Runs `work` on the server's thread, to its end.
+  void on_io(const std::function<void()>& work) {
+    std::promise<void> done;
+    boost::asio::post(io_, [&] {
+      work();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+
+  Fd connect_unix() {
+    Fd fd = Fd::own(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path().copy(address.sun_path, sizeof address.sun_path - 1);
+    return connected(std::move(fd), reinterpret_cast<sockaddr*>(&address), sizeof address);
+  }
+
+  Fd connect_tcp() {
+    Fd fd = Fd::own(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port_);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return connected(std::move(fd), reinterpret_cast<sockaddr*>(&address), sizeof address);
+  }
+
+  static void send(const Fd& fd, const std::string& text) {
+    std::size_t sent = 0;
+    while (sent < text.size()) {
+      const auto n = ::send(fd.get(), text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
+      if (n <= 0) return;
+      sent += static_cast<std::size_t>(n);
+    }
+  }
+
+  /// One reply: to the end of its Content-Length, or of the connection.
+  static std::string receive(const Fd& fd) {
+    std::string text;
+    char c = 0;
+    std::size_t body = std::string::npos;
+    std::size_t length = 0;
+    while (body == std::string::npos || text.size() < body + length) {
+      if (::recv(fd.get(), &c, 1, 0) != 1) break;
+      text += c;
+      if (body != std::string::npos || !text.ends_with("\r\n\r\n")) continue;
+      body = text.size();
+      const auto header = text.find("Content-Length: ");
+      if (header != std::string::npos) length = std::stoul(text.substr(header + 16));
+    }
+    return text;
+  }
+
+  static bool at_end(const Fd& fd) {
+    char c = 0;
+    return ::recv(fd.get(), &c, 1, 0) == 0;
+  }
+
+  static std::string post(const std::string& action, const std::string& body,
+                          const std::string& headers = "") {
+    return "POST /v1/" + action + " HTTP/1.1\r\nHost: netd\r\n" + headers +
+           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  }
+
+  std::string ask_unix(const std::string& request) {
+    const Fd fd = connect_unix();
+    send(fd, request);
+    return receive(fd);
+  }
+
+  std::string folder_;
+  std::uint16_t port_ = 0;
+  FakeBackend backend_;
+  boost::asio::io_context io_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
+  std::optional<Server> server_;
+  std::thread thread_;
+
+ private:
+  static Fd connected(Fd fd, const sockaddr* address, socklen_t size) {
+    const timeval patience{10, 0};
+    setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    EXPECT_EQ(::connect(fd.get(), address, size), 0) << strerror(errno);
+    return fd;
+  }
+};
+
+TEST_F(ServerTest, AnswersActionsOnOneConnection) {
+  start();
+  const Fd fd = connect_unix();
+  send(fd, post("CreateVpc", R"({"CidrBlock":"10.0.0.0/16"})"));
+  const auto created = receive(fd);
+  EXPECT_THAT(created, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(created, HasSubstr("Content-Type: application/json\r\n"));
+  EXPECT_THAT(created, HasSubstr("x-amzn-requestid: "));
+  EXPECT_THAT(created, HasSubstr(R"("CidrBlock":"10.0.0.0/16")"));
+  send(fd, post("DescribeVpcs", "") + post("DescribeSubnets", "{}"));  // pipelined
+  EXPECT_THAT(receive(fd), HasSubstr(R"("VpcId":"vpc-0)"));
+  EXPECT_THAT(receive(fd), HasSubstr(R"({"Subnets":[]})"));
+  send(fd, post("DescribeVpcs", "", "Connection: close\r\n"));
+  EXPECT_THAT(receive(fd), HasSubstr("Connection: close\r\n"));
+  EXPECT_TRUE(at_end(fd));
+}
+
+TEST_F(ServerTest, OnlyTheUnixSocketNamesAccounts) {
+  start();
+  EXPECT_THAT(
+      ask_unix(post("CreateVpc", R"({"CidrBlock":"10.0.0.0/16"})", "X-Caisson-Account: 111122223333\r\n")),
+      HasSubstr(R"("OwnerId":"111122223333")"));
+  EXPECT_THAT(ask_unix(post("CreateVpc", R"({"CidrBlock":"10.0.0.0/16"})")),
+              HasSubstr(R"("OwnerId":"000000000001")"));
+  EXPECT_THAT(ask_unix(post("DescribeVpcs", "", "X-Caisson-Account: 1\r\n")),
+              HasSubstr("InvalidParameterValue"));
+  const Fd fd = connect_tcp();
+  send(fd, post("DescribeVpcs", "", "X-Caisson-Account: 111122223333\r\n"));
+  const auto reply = receive(fd);
+  EXPECT_THAT(reply, HasSubstr("000000000001"));
+  EXPECT_THAT(reply, Not(HasSubstr("111122223333")));
+}
+
+TEST_F(ServerTest, ErrorsHaveStatusCodeAndRequestId) {
+  start();
+  const std::string deep = "{\"Filters\":" + std::string(17, '[') + std::string(17, ']') + "}";
+  const struct {
+    const char* name;
+    std::string request;
+    const char* status;
+    const char* code;
+  } cases[] = {
+      {"absent", post("DeleteVpc", R"({"VpcId":"vpc-00000000000000001"})"), "400", "InvalidVpcID.NotFound"},
+      {"dry run", post("CreateVpc", R"({"CidrBlock":"10.0.0.0/16","DryRun":true})"), "412",
+       "DryRunOperation"},
+      {"unknown action", post("CreateVpcs", "{}"), "400", "InvalidAction"},
+      {"internal action", post("ReleaseFunctionInterface", R"({"User":"f"})"), "400", "InvalidAction"},
+      {"unknown member", post("DescribeVpcs", R"({"X":1})"), "400", "UnknownParameter"},
+      {"no JSON", post("DescribeVpcs", "{"), "400", "SerializationException"},
+      {"no UTF-8", post("DescribeVpcs", "{\"NextToken\":\"\xff\"}"), "400", "SerializationException"},
+      {"no object", post("DescribeVpcs", "[]"), "400", "SerializationException"},
+      {"too deep", post("DescribeVpcs", deep), "400", "SerializationException"},
+      {"kernel", post("DescribeFlows", "{}"), "500", "InternalError"},
+      {"other path", "POST /v2/X HTTP/1.1\r\nHost: n\r\nContent-Length: 0\r\n\r\n", "404", "NotFound"},
+      {"other page", "GET / HTTP/1.1\r\nHost: n\r\n\r\n", "404", "NotFound"},
+      {"other method", "PUT /v1/DescribeVpcs HTTP/1.1\r\nHost: n\r\nContent-Length: 0\r\n\r\n", "405",
+       "MethodNotAllowed"},
+      {"not HTTP", "HELLO\r\n\r\n", "400", "InvalidRequest"},
+      {"long header", "GET /healthz HTTP/1.1\r\nX: " + std::string(20000, 'x') + "\r\n\r\n", "431",
+       "InvalidRequest"},
+      {"large body", post("DescribeVpcs", std::string((1 << 20) + 1, ' ')), "413", "RequestEntityTooLarge"},
+  };
+  for (const auto& c : cases) {
+    const auto reply = ask_unix(c.request);
+    EXPECT_THAT(reply, StartsWith(std::string("HTTP/1.1 ") + c.status)) << c.name;
+    EXPECT_THAT(reply, HasSubstr(std::string(R"("Code":")") + c.code + "\"")) << c.name;
+    const auto id = reply.substr(reply.find("x-amzn-requestid: ") + 18, 36);
+    EXPECT_THAT(reply, HasSubstr("\"RequestID\":\"" + id + "\"")) << c.name;
+  }
+  EXPECT_TRUE(backend_.snapshot()->vpcs.empty());
+}
+
+TEST_F(ServerTest, ServesMetricsAndHealth) {
+  start();
+  EXPECT_THAT(ask_unix("GET /metrics HTTP/1.1\r\nHost: n\r\n\r\n"), HasSubstr("\r\n\r\ncaisson_up 1\n"));
+  EXPECT_THAT(ask_unix("GET /healthz HTTP/1.1\r\nHost: n\r\n\r\n"), StartsWith("HTTP/1.1 200"));
+  backend_.status = "degraded";
+  EXPECT_THAT(ask_unix("GET /healthz HTTP/1.1\r\nHost: n\r\n\r\n"), StartsWith("HTTP/1.1 503"));
+}
+
+TEST_F(ServerTest, InspectionsRunOnTheWorker) {
+  start();
+  EXPECT_THAT(ask_unix(post("Plan", "")), HasSubstr(R"({"Plan":[]})"));
+  EXPECT_THAT(ask_unix(post("Describe", "", "X-Caisson-Account: 111122223333\r\n")),
+              HasSubstr("111122223333"));
+}
+
+TEST_F(ServerTest, LetsAClientContinue) {
+  start();
+  const Fd fd = connect_unix();
+  const std::string body = R"({"CidrBlock":"10.0.0.0/16"})";
+  send(fd, "POST /v1/CreateVpc HTTP/1.1\r\nHost: n\r\nExpect: 100-continue\r\nContent-Length: " +
+               std::to_string(body.size()) + "\r\n\r\n");
+  EXPECT_THAT(receive(fd), StartsWith("HTTP/1.1 100 Continue"));
+  send(fd, body);
+  EXPECT_THAT(receive(fd), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(ServerTest, ClosesSilentConnections) {
+  start({.idle = std::chrono::milliseconds(50), .transfer = std::chrono::milliseconds(50)});
+  const Fd silent = connect_unix();
+  EXPECT_TRUE(at_end(silent));
+  const Fd header = connect_unix();
+  send(header, "POST /v1/DescribeVpcs HTTP/1.1\r\n");
+  EXPECT_TRUE(at_end(header));
+  const Fd half = connect_unix();
+  send(half, "POST /v1/DescribeVpcs HTTP/1.1\r\nHost: n\r\nContent-Length: 10\r\n\r\n{");
+  EXPECT_TRUE(at_end(half));
+}
+
+TEST_F(ServerTest, MoreThanTheLimitWait) {
+  start({.connections = 1});
+  Fd first = connect_unix();
+  send(first, post("DescribeVpcs", ""));
+  EXPECT_THAT(receive(first), StartsWith("HTTP/1.1 200"));
+  const Fd second = connect_unix();
+  send(second, post("DescribeVpcs", ""));
+  char c = 0;
+  on_io([] {});  // whatever the server would have done about the second connection
+  EXPECT_EQ(::recv(second.get(), &c, 1, MSG_DONTWAIT), -1);
+  first.reset();
+  EXPECT_THAT(receive(second), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(ServerTest, StopClosesIdleConnectionsAndTheSocket) {
+  start();
+  const Fd idle = connect_unix();
+  send(idle, post("DescribeVpcs", ""));
+  EXPECT_THAT(receive(idle), StartsWith("HTTP/1.1 200"));
+  on_io([this] { server_->stop(); });
+  EXPECT_TRUE(at_end(idle));
+  struct stat status {};
+  EXPECT_EQ(::stat(path().c_str(), &status), -1);
+}
+
+TEST_F(ServerTest, TheSocketIsPrivateAndReplacesAnOldOne) {
+  start();
+  struct stat status {};
+  ASSERT_EQ(::stat(path().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600U);
+  boost::asio::io_context io;
+  Server second(io, backend_);
+  EXPECT_TRUE(second.listen_unix(path(), 0660));  // as after a crash, which leaves the file
+  ASSERT_EQ(::stat(path().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0660U);
+  const std::string file = folder_ + "/file";
+  std::ofstream(file) << "x";
+  EXPECT_EQ(second.listen_unix(file, 0600).error().code, "EEXIST");
+  EXPECT_EQ(::unlink(file.c_str()), 0);
+  EXPECT_EQ(second.listen_unix(folder_ + "/no/such/folder", 0600).error().code, "ENOENT");
+  EXPECT_EQ(second.listen_unix("/" + std::string(200, 'x'), 0600).error().code, "ENAMETOOLONG");
+  EXPECT_EQ(second.listen_tcp("127.0.0.1", port_).error().code, "EADDRINUSE");
+  EXPECT_EQ(second.listen_tcp("localhost", 0).error().code, "EINVAL");
+}
+
+TEST(ParseBody, CountsBracketsOnlyOutsideOfStrings) {
+  EXPECT_TRUE(parse_body(""));
+  EXPECT_TRUE(parse_body(R"({"a":"[[[[[[[[[[[[[[[[[[[[\"[[[["})"));
+  EXPECT_TRUE(parse_body("{\"a\":" + std::string(15, '[') + std::string(15, ']') + "}"));
+  EXPECT_FALSE(parse_body("{\"a\":" + std::string(16, '[') + std::string(16, ']') + "}"));
+  EXPECT_FALSE(parse_body(std::string(1 << 20, '[')));
+}
+
+}  // namespace
+}  // namespace caisson::netd::api
