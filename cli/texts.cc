@@ -1,7 +1,6 @@
 #include "cli/texts.hh"
 
 #include "cli/arguments.hh"
-#include "netd/api/dispatch.hh"
 #include "netd/api/operations.hh"
 
 namespace caisson::cli {

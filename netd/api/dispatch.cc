@@ -100,16 +100,6 @@ void perform(const Operation& operation, core::Request request, core::Backend& b
 
 }  // namespace
 
-const std::vector<Inspection>& inspections() {
-  static const std::vector<Inspection> kAll{
-      {"Describe",
-       "The tree of the account's VPCs, subnets, network interfaces and slots, as the kernel has it."},
-      {"DescribeDrops", "What was dropped before it belonged to a flow, with the reason."},
-      {"DescribeFlows", "Flows that were accepted or rejected, with reason and rule."},
-      {"Plan", "What the daemon would do now to make the kernel equal to the model."}};
-  return kAll;
-}
-
 HttpReply error_reply(const Error& error, const std::string& request_id) {
   HttpReply reply = json_reply(error_body(error, request_id));
   reply.status = http_status(error);

@@ -4,7 +4,6 @@
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <vector>
 
 #include "netd/core/backend.hh"
 
@@ -23,13 +22,6 @@ struct HttpReply {
   std::string content_type;
   std::string body;
 };
-
-/// What the kernel answers and the model does not: a path under /v1/ each, see core::Backend::inspect().
-struct Inspection {
-  const char* name;
-  const char* doc;
-};
-const std::vector<Inspection>& inspections();
 
 /// Called once; not necessarily before dispatch() returns and not necessarily on its thread.
 using ReplyHandler = std::function<void(HttpReply)>;

@@ -39,6 +39,16 @@ const Operation* find_operation(const std::string& name) {
   return found != all.end() && found->name == name ? &*found : nullptr;
 }
 
+const std::vector<Inspection>& inspections() {
+  static const std::vector<Inspection> kAll{
+      {"Describe",
+       "The tree of the account's VPCs, subnets, network interfaces and slots, as the kernel has it."},
+      {"DescribeDrops", "What was dropped before it belonged to a flow, with the reason."},
+      {"DescribeFlows", "Flows that were accepted or rejected, with reason and rule."},
+      {"Plan", "What the daemon would do now to make the kernel equal to the model."}};
+  return kAll;
+}
+
 Error dry_run(const Operation& operation, const vpc::State& state, const vpc::AccountId& account,
               const Json& parameters) {
   if (operation.changes()) {

@@ -58,6 +58,13 @@ const std::vector<Operation>& operations();
 /// nullptr: there is none of this name (EC2: InvalidAction).
 const Operation* find_operation(const std::string& name);
 
+/// What the kernel answers and the model does not: a path under /v1/ each, see core::Backend::inspect().
+struct Inspection {
+  const char* name;
+  const char* doc;
+};
+const std::vector<Inspection>& inspections();
+
 /// Checks `parameters` against the operation's members. Errors: UnknownParameter, MissingParameter,
 /// InvalidParameterValue (wrong type, too long, control characters, a member that is not supported).
 Status check_parameters(const Operation& operation, const Json& parameters);

@@ -66,21 +66,23 @@ Json reply_revoke(const vpc::Applied& applied, const Json& parameters, bool egre
   return {{"Return", true}, {"RevokedSecurityGroupRules", std::move(revoked)}};
 }
 
-std::vector<Member> rule_members() {
-  return {required("GroupId", string_shape(), "The group."),
-          optional("IpPermissions", ip_permissions_shape(), "The rules."),
-          optional("IpProtocol", string_shape(), "Short form of one rule: tcp, udp, icmp, -1 or a number."),
-          optional("FromPort", integer_shape(), "Short form: first port, or ICMP type."),
-          optional("ToPort", integer_shape(), "Short form: last port, or ICMP code."),
-          optional("CidrIp", string_shape(), "Short form: IPv4 block."),
-          unsupported("GroupName", string_shape(), kById),
-          unsupported("SourceSecurityGroupName", string_shape(), kById),
-          unsupported("SourceSecurityGroupOwnerId", string_shape(), kById),
-          dry_run_member()};
+std::vector<Member> rule_members(bool egress) {
+  std::vector<Member> members{
+      required("GroupId", string_shape(), "The group."),
+      optional("IpPermissions", ip_permissions_shape(), "The rules."),
+      optional("IpProtocol", string_shape(), "Short form of one rule: tcp, udp, icmp, -1 or a number."),
+      optional("FromPort", integer_shape(), "Short form: first port, or ICMP type."),
+      optional("ToPort", integer_shape(), "Short form: last port, or ICMP code."),
+      optional("CidrIp", string_shape(), "Short form: IPv4 block."),
+      unsupported("SourceSecurityGroupName", string_shape(), kById),
+      unsupported("SourceSecurityGroupOwnerId", string_shape(), kById),
+      dry_run_member()};
+  if (!egress) members.push_back(unsupported("GroupName", string_shape(), kById));
+  return members;
 }
 
 Operation authorize(bool egress) {
-  auto members = rule_members();
+  auto members = rule_members(egress);
   members.push_back(tag_specifications("security-group-rule"));
   return {.name = egress ? "AuthorizeSecurityGroupEgress" : "AuthorizeSecurityGroupIngress",
           .doc = std::string("Adds rules for what members of a group may ") + (egress ? "send" : "receive") +
@@ -94,7 +96,7 @@ Operation authorize(bool egress) {
 }
 
 Operation revoke(bool egress) {
-  auto members = rule_members();
+  auto members = rule_members(egress);
   members.push_back(optional("SecurityGroupRuleIds", list_of(string_shape()), "Rules by id instead."));
   return {.name = egress ? "RevokeSecurityGroupEgress" : "RevokeSecurityGroupIngress",
           .doc = std::string("Takes rules for what members of a group may ") + (egress ? "send" : "receive") +
