@@ -54,6 +54,10 @@ test_layers() {
 cmd_test() {
   case "${1:-all}" in
     quick) test_quick ;;
+    sanitized)
+      install_packages build test
+      test_sanitized
+      ;;
     all)
       need_root test
       install_packages build test run demo images
