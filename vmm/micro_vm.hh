@@ -6,7 +6,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,7 +18,7 @@ namespace caisson::vmm {
 /// A read-only virtio-blk drive; the guest finds it by `serial` in /sys/block/*/serial.
 struct Drive {
   std::string serial;  ///< "root", "code", "layer1"; [a-z0-9], at most 20
-  std::string path;
+  std::string path;    ///< opened by us, so QEMU's user needs no access to it
 };
 
 enum class Accelerator { kKvm, kTcg };
@@ -27,11 +26,11 @@ enum class Accelerator { kKvm, kTcg };
 /// What a microVM is made of. A clone must be restored with the same spec as its snapshot was taken with, but
 /// for the tap, the uid, and the path of drives that the guest had not mounted.
 struct MicroVmSpec {
-  std::string kernel;  ///< uncompressed vmlinux with PVH entry
-  std::string initrd;
+  std::string kernel;  ///< uncompressed vmlinux with PVH entry; readable by `uid`
+  std::string initrd;  ///< readable by `uid`
   int memory_mib = 128;
   std::vector<Drive> drives;
-  std::string mac;
+  std::string mac;               ///< of the network device; empty: QEMU's default
   std::string kernel_arguments;  ///< appended to what the VMM needs itself
   Accelerator accelerator = Accelerator::kTcg;
   std::uint32_t uid = 65534;  ///< QEMU runs as this user and group, without capabilities
@@ -56,7 +55,8 @@ class MicroVm {
   /// `share_memory` true: a snapshot may be taken later.
   static Result<std::unique_ptr<MicroVm>> boot(const MicroVmSpec& spec, Fd tap, bool share_memory);
 
-  /// Spawns QEMU with the snapshot's memory (copy on write) and state and leaves it paused.
+  /// Spawns QEMU with the snapshot's memory (copy on write) and state and leaves it paused. There must be a
+  /// tap if and only if there was one at boot. Thread-safe for one snapshot.
   static Result<std::unique_ptr<MicroVm>> restore(const Snapshot& snapshot, const MicroVmSpec& spec, Fd tap);
 
   virtual ~MicroVm() = default;
@@ -72,13 +72,27 @@ class MicroVm {
   virtual Status resume() = 0;  ///< QMP cont
   /// Stops the guest for good and takes its state; the microVM can't run afterwards.
   virtual Result<Snapshot> snapshot() = 0;
-  /// SIGKILL and reap. Idempotent.
+  /// SIGKILL and reap. Idempotent. Afterwards QEMU's copy of the tap is closed.
   virtual void kill() = 0;
   /// The last 64 KiB of the serial console, for diagnosis.
   [[nodiscard]] virtual std::string console() const = 0;
 };
 
-/// KVM where a probe boots a guest to READY within its time-out, else TCG. Called once, at start.
-Accelerator probe_accelerator(const std::string& kernel, const std::string& initrd);
+/// How long a boot may take, and how often it is tried: under TCG on a busy host some boots hang.
+struct BootPolicy {
+  std::chrono::milliseconds attempt = std::chrono::seconds(60);
+  int attempts = 3;
+};
+
+/// MicroVm::boot(), then waits for the agent's READY; a boot that did not come so far in time is killed and
+/// tried anew. The next thing that the agent takes is `init`. Errors: those of the last attempt, the end of
+/// the console in the message; "InvalidSpec" and system errors at once.
+Result<std::unique_ptr<MicroVm>> boot_until_ready(const MicroVmSpec& spec, const Fd& tap, bool share_memory,
+                                                  const BootPolicy& policy = {});
+
+/// KVM where a probe boots a guest to READY within five seconds, as the user that the guests will have, else
+/// TCG. Called once, at start; takes up to those five seconds.
+Accelerator probe_accelerator(const std::string& kernel, const std::string& initrd,
+                              std::uint32_t uid = 65534);
 
 }  // namespace caisson::vmm

@@ -1,0 +1,33 @@
+// The part of CBOR (RFC 8949) that the agent protocol uses: one map of text keys to integers, text strings,
+// byte strings, and maps of text to text. Definite lengths only; no tags, arrays or floats.
+//
+// Why not nlohmann's reader: it recurses for nested arrays and chunked strings, so a guest could exhaust the
+// host's stack with a message of a few hundred kilobytes. This one does not recurse at all.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/result.hh"
+
+namespace caisson::vmm::cbor {
+
+/// A byte string, as opposed to text.
+struct Bytes {
+  std::string value;
+  bool operator==(const Bytes&) const = default;
+};
+
+using TextMap = std::map<std::string, std::string>;
+using Value = std::variant<std::int64_t, std::string, Bytes, TextMap>;
+using Map = std::map<std::string, Value>;
+
+std::string encode(const Map& map);
+
+/// Errors: "MalformedMessage". No member may come twice, and nothing may follow the map.
+Result<Map> decode(std::string_view body);
+
+}  // namespace caisson::vmm::cbor

@@ -1,0 +1,38 @@
+// Starts an unprivileged child that dies with us.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/fd.hh"
+#include "base/result.hh"
+
+namespace caisson::vmm {
+
+/// The first of ChildSpec::inherited gets this number in the child, the next ones those that follow.
+inline constexpr int kFirstInheritedFd = 3;
+
+struct ChildSpec {
+  std::vector<std::string> argv;
+  std::uint32_t uid = 65534;  ///< and gid
+  std::vector<std::uint32_t> supplementary_groups;
+  std::vector<int> inherited;  ///< borrowed; every other descriptor is closed in the child
+  int stderr_fd = -1;          ///< borrowed; standard output, too. -1: /dev/null
+};
+
+struct Child {
+  int pid = -1;
+  Fd pidfd;  ///< readable when the child has ended
+};
+
+/// Forks and executes. The child runs as spec.uid without supplementary groups but those given, without any
+/// capability, with no_new_privs, no core dump (guest memory must not reach a disk), an empty signal mask, in
+/// "/", and gets SIGKILL when this process ends.
+///
+/// That last signal is tied to the *thread* that forked; so the fork is done by a thread that this function
+/// makes once and that lives as long as the process. Thread-safe. Errors: the errno of the step in the child
+/// that failed, execve included.
+Result<Child> spawn(const ChildSpec& spec);
+
+}  // namespace caisson::vmm
