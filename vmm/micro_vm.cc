@@ -36,7 +36,6 @@ Deadline in(std::chrono::milliseconds duration) {
 /// What a QEMU process needs of ours, until it has been spawned.
 struct Resources {
   Fd memory;
-  Fd state;  ///< empty: this microVM is neither restored nor will it be snapshotted
   Fd tap;
   std::vector<Fd> drives;
 };
@@ -74,20 +73,17 @@ class QemuMicroVm final : public MicroVm {
   void kill() override;
   std::string console() const override { return console_->text(); }
 
-  /// Loads the state from the descriptor that has this number in QEMU.
-  Status load_state();
+  Status load_state(const Fd& state);
 
  private:
   QemuMicroVm(MicroVmSpec spec, Child child, Fd qmp, Fd agent, Fd console, Resources resources,
-              int state_number)
+              Start how)
       : spec_(std::move(spec)),
         child_(std::move(child)),
         qmp_(std::move(qmp)),
         agent_(std::move(agent)),
         console_(drain_console(std::move(console))),
-        memory_(std::move(resources.memory)),
-        state_(std::move(resources.state)),
-        state_number_(state_number) {}
+        snapshot_memory_(how == Start::kBootToSnapshot ? std::move(resources.memory) : Fd()) {}
 
   Status command(const char* name);
   Status prepare_migration(Deadline deadline);
@@ -98,9 +94,7 @@ class QemuMicroVm final : public MicroVm {
   QmpClient qmp_;
   Fd agent_;
   std::shared_ptr<const RingBuffer> console_;
-  Fd memory_;
-  Fd state_;
-  int state_number_;
+  Fd snapshot_memory_;  ///< the guest's memory if a snapshot may be taken, else empty
   bool dead_ = false;
 };
 
@@ -124,12 +118,11 @@ Result<std::unique_ptr<QemuMicroVm>> QemuMicroVm::start(const MicroVmSpec& spec,
                        .drives = {}};
   for (const Fd& drive : resources.drives)
     numbers.drives.push_back(inherit(drive));
-  const int state_number = inherit(resources.state);
   child_spec.argv = argv(spec, numbers, how, how == Start::kRestore ? 0 : host_tsc_khz());
   TRY(auto child, spawn(child_spec));
   std::unique_ptr<QemuMicroVm> vm(new QemuMicroVm(spec, std::move(child), std::move(qmp.ours),
                                                   std::move(agent.ours), std::move(console.ours),
-                                                  std::move(resources), state_number));
+                                                  std::move(resources), how));
   // Ends of QEMU's that we keep open would hide its death from us.
   qmp.theirs.reset();
   agent.theirs.reset();
@@ -168,33 +161,32 @@ Status QemuMicroVm::await_migration(Deadline deadline) {
   }
 }
 
-Status QemuMicroVm::load_state() {
+Status QemuMicroVm::load_state(const Fd& state) {
   const Deadline deadline = in(kMigrationTimeout);
   TRYV(prepare_migration(deadline));
-  TRYV(qmp_.execute("migrate-incoming", {{"uri", "fd:" + std::to_string(state_number_)}}, deadline));
-  TRYV(await_migration(deadline));
-  // Only our copies: QEMU has its own.
-  state_.reset();
-  memory_.reset();
-  return ok();
+  TRYV(qmp_.pass_fd("state", state, deadline));
+  TRYV(qmp_.execute("migrate-incoming", {{"uri", "fd:state"}}, deadline));
+  return await_migration(deadline);
 }
 
 Result<Snapshot> QemuMicroVm::snapshot() {
-  if (!state_ || dead_)
+  if (!snapshot_memory_ || dead_)
     return Error{.code = "InvalidState", .message = "this microVM was not booted to be snapshotted"};
   const Deadline deadline = in(kMigrationTimeout);
   TRYV(qmp_.execute("stop", deadline));
   TRYV(prepare_migration(deadline));
-  TRYV(qmp_.execute("migrate", {{"uri", "fd:" + std::to_string(state_number_)}}, deadline));
+  TRY(auto state, make_memory_file("guest-state", 0));
+  TRYV(qmp_.pass_fd("state", state, deadline));
+  TRYV(qmp_.execute("migrate", {{"uri", "fd:state"}}, deadline));
   TRYV(await_migration(deadline));
   // A file that is mapped for writing can't be sealed: QEMU must be gone.
   kill();
-  TRYV(seal_memory_file(memory_));
-  TRYV(seal_memory_file(state_));
-  TRY(const auto memory_bytes, used_bytes(memory_));
-  TRY(const auto state_bytes, used_bytes(state_));
-  return Snapshot{.memory = std::move(memory_),
-                  .state = std::move(state_),
+  TRYV(seal_memory_file(snapshot_memory_));
+  TRYV(seal_memory_file(state));
+  TRY(const auto memory_bytes, used_bytes(snapshot_memory_));
+  TRY(const auto state_bytes, used_bytes(state));
+  return Snapshot{.memory = std::move(snapshot_memory_),
+                  .state = std::move(state),
                   .spec = spec_,
                   .bytes = memory_bytes + state_bytes};
 }
@@ -213,9 +205,6 @@ Result<std::unique_ptr<MicroVm>> MicroVm::boot(const MicroVmSpec& spec, Fd tap, 
   TRYV(check(spec));
   Resources resources;
   TRY(resources.memory, make_memory_file("guest-memory", static_cast<std::uint64_t>(spec.memory_mib) << 20));
-  if (share_memory) {
-    TRY(resources.state, make_memory_file("guest-state", 0));
-  }
   resources.tap = std::move(tap);
   TRY(resources.drives, open_drives(spec));
   TRY(auto vm,
@@ -228,11 +217,11 @@ Result<std::unique_ptr<MicroVm>> MicroVm::restore(const Snapshot& snapshot, cons
   Resources resources;
   TRY(resources.memory, snapshot.memory.duplicate());
   // Opened anew: clones that shared one offset would read each other's place.
-  TRY(resources.state, reopen_for_reading(snapshot.state));
+  TRY(const Fd state, reopen_for_reading(snapshot.state));
   resources.tap = std::move(tap);
   TRY(resources.drives, open_drives(spec));
   TRY(auto vm, QemuMicroVm::start(spec, std::move(resources), Start::kRestore));
-  TRYV(vm->load_state());
+  TRYV(vm->load_state(state));
   return std::unique_ptr<MicroVm>(std::move(vm));
 }
 

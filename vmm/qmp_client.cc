@@ -68,9 +68,23 @@ Result<std::string> QmpClient::execute(std::string_view command, const nlohmann:
                                        Deadline deadline) {
   if (state_ == State::kFailed) return failure_;
   const std::int64_t id = ++last_id_;
-  const std::string what = "answer to QMP " + std::string(command);
   if (auto sent = send(qmp::encode(command, arguments, id), deadline); !sent)
     return fail(std::move(sent).error());
+  return await_return(id, command, deadline);
+}
+
+Status QmpClient::pass_fd(std::string_view name, const Fd& fd, Deadline deadline) {
+  if (state_ == State::kFailed) return failure_;
+  const std::int64_t id = ++last_id_;
+  const std::string line = qmp::encode("getfd", {{"fdname", name}}, id);
+  // QEMU takes the descriptor that came with the command's bytes.
+  if (auto sent = send_with_fd(socket_.get(), line, fd.get()); !sent) return fail(std::move(sent).error());
+  TRYV(await_return(id, "getfd", deadline));
+  return ok();
+}
+
+Result<std::string> QmpClient::await_return(std::int64_t id, std::string_view command, Deadline deadline) {
+  const std::string what = "answer to QMP " + std::string(command);
   for (;;) {
     TRY(auto message, receive_or_fail(deadline, what));
     if (auto* event = std::get_if<qmp::Event>(&message)) {

@@ -29,6 +29,9 @@ class QmpClient {
   /// The same without arguments.
   Result<std::string> execute(std::string_view command, Deadline deadline);
 
+  /// Gives QEMU a copy of `fd` under a name ("getfd"), for arguments such as "fd:NAME".
+  Status pass_fd(std::string_view name, const Fd& fd, Deadline deadline);
+
   /// The next event called `name`, as the JSON text of its data; events of other names are dropped. Events
   /// that came while a command was waiting for its answer are kept, at most 64 of them.
   Result<std::string> wait_event(std::string_view name, Deadline deadline);
@@ -39,6 +42,7 @@ class QmpClient {
   Result<qmp::Message> receive(Deadline deadline, std::string_view what);
   Result<qmp::Message> receive_or_fail(Deadline deadline, std::string_view what);
   Status send(std::string_view line, Deadline deadline);
+  Result<std::string> await_return(std::int64_t id, std::string_view command, Deadline deadline);
   Error fail(Error error);
   void keep(qmp::Event event);
 

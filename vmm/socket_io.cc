@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 
 namespace caisson::vmm {
 namespace {
@@ -69,6 +70,25 @@ Status write_some(int fd, std::string_view& bytes) {
     bytes.remove_prefix(static_cast<std::size_t>(count));
   }
   return ok();
+}
+
+Status send_with_fd(int socket, std::string_view bytes, int fd) {
+  iovec data{.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fd)> space{};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = space.data();
+  message.msg_controllen = space.size();
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof fd);
+  std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  const ssize_t count = ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (count == static_cast<ssize_t>(bytes.size())) return ok();
+  if (count < 0 && (errno == EPIPE || errno == ECONNRESET)) return disconnected();
+  return Error::system(count < 0 ? errno : EAGAIN, "send a descriptor to", "the microVM");
 }
 
 }  // namespace caisson::vmm

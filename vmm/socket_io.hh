@@ -30,6 +30,10 @@ Result<bool> read_some(int fd, std::string& into);
 /// Writes what can be written without waiting and removes it from `bytes`. Errors: "Disconnected".
 Status write_some(int fd, std::string_view& bytes);
 
+/// Writes all of `bytes`, which must fit into the socket's buffer, with a descriptor attached (SCM_RIGHTS).
+/// Errors: "Disconnected"; EAGAIN when there is no room.
+Status send_with_fd(int socket, std::string_view bytes, int fd);
+
 Error timed_out(std::string_view what);
 
 }  // namespace caisson::vmm
