@@ -3,7 +3,7 @@
 
 BUILD=${CAISSON_BUILD:-$ROOT/build}
 IMAGES=${CAISSON_IMAGES:-/var/cache/caisson}
-DAEMONS=(netd runnerd caisson)
+PROGRAMS=(netd runnerd caisson-unzip caisson)
 
 # configure PRESET [-DOPTION...]
 configure() {
@@ -27,11 +27,11 @@ cmd_build() {
   build_targets "$BUILD" "$@"
 }
 
-# build_daemons: what a lab runs, without the tests; a build folder that has the tests keeps them.
-build_daemons() {
+# build_programs: what a lab runs, without the tests; a build folder that has the tests keeps them.
+build_programs() {
   install_packages build
   if [[ -e $BUILD/CMakeCache.txt ]]; then configure dev; else configure dev -DCAISSON_TESTS=OFF; fi
-  build_targets "$BUILD" "${DAEMONS[@]}"
+  build_targets "$BUILD" "${PROGRAMS[@]}"
 }
 
 cmd_images() {

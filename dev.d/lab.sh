@@ -16,6 +16,7 @@ lab_names() {
   LAB_INTERNET=caisson-$1-internet
   LAB_RUN=/run/caisson-$1
   LAB_STATE=/var/lib/caisson-$1
+  LAB_BIN=/var/lib/caisson-$1.bin
   LAB_PINS=/sys/fs/bpf/caisson-$1
   LAB_PIDS=/run/caisson-$1.pids
 }
@@ -92,14 +93,22 @@ lab_failed() {
 }
 
 lab_start_netd() {
-  lab_spawn "$LAB_HOST" netd "$BUILD/bin/netd" --instance "$LAB" --slots "${CAISSON_SLOTS:-16}" \
+  lab_spawn "$LAB_HOST" netd "$LAB_BIN/netd" --instance "$LAB" --slots "${CAISSON_SLOTS:-16}" \
     --listen-tcp 127.0.0.1:4750
   lab_ready netd --unix-socket "$LAB_RUN/netd.sock" http://localhost/healthz
 }
 
 lab_start_runnerd() {
-  lab_spawn "$LAB_HOST" runnerd "$BUILD/bin/runnerd" --instance "$LAB" --images "$IMAGES"
+  lab_spawn "$LAB_HOST" runnerd "$LAB_BIN/runnerd" --instance "$LAB" --images "$IMAGES"
   lab_ready runnerd --unix-socket "$LAB_RUN/runner.sock" http://localhost/healthz
+}
+
+# The lab runs copies: the daemons give up the capability to read a home folder that is closed to others, and a new
+# build shall not change a running lab.
+lab_copy_programs() {
+  local program
+  mkdir -p "$LAB_BIN"
+  for program in "${PROGRAMS[@]}"; do install -m 0755 "$BUILD/bin/$program" "$LAB_BIN/"; done
 }
 
 lab_make_namespaces() {
@@ -137,12 +146,13 @@ lab_up() {
   # The e2e tests come with everything built.
   if [[ -z ${CAISSON_READY:-} ]]; then
     install_packages run
-    build_daemons
+    build_programs
     cmd_images
   fi
   trap 'lab_undo $?' EXIT
   mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf
   mkdir -p "$LAB_RUN" "$LAB_PIDS"
+  lab_copy_programs
   lab_make_namespaces
   lab_start_internet
   lab_start_netd
@@ -168,7 +178,7 @@ lab_down() {
     for pid in $(ip netns pids "$namespace"); do kill -KILL "$pid" 2>/dev/null || true; done
     ip netns delete "$namespace"
   done
-  rm -rf "$LAB_PINS" "$LAB_RUN" "$LAB_STATE" "$LAB_PIDS"
+  rm -rf "$LAB_PINS" "$LAB_RUN" "$LAB_STATE" "$LAB_PIDS" "$LAB_BIN"
 }
 
 lab_status() {
@@ -192,7 +202,7 @@ lab_exec() {
   exec nsenter --net="/run/netns/$LAB_HOST" -- env \
     -u AWS_PROFILE -u AWS_SESSION_TOKEN -u AWS_REGION -u http_proxy -u HTTP_PROXY -u https_proxy -u HTTPS_PROXY \
     AWS_CONFIG_FILE=/dev/null AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \
-    AWS_EC2_METADATA_DISABLED=true AWS_PAGER= CAISSON_INSTANCE="$LAB" PATH="$BUILD/bin:$PATH" "$@"
+    AWS_EC2_METADATA_DISABLED=true AWS_PAGER= CAISSON_INSTANCE="$LAB" PATH="$LAB_BIN:$PATH" "$@"
 }
 
 cmd_lab() {

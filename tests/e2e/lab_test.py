@@ -12,7 +12,7 @@ class Lab(harness.LabCase):
     def left_behind(self):
         namespaces = subprocess.run(["ip", "netns", "list"], check=True, text=True, stdout=subprocess.PIPE).stdout
         found = [line for line in namespaces.splitlines() if f"caisson-{self.INSTANCE}" in line]
-        folders = (self.lab.run, f"{self.lab.run}.pids", self.lab.state, f"/sys/fs/bpf/caisson-{self.INSTANCE}")
+        folders = (self.lab.run, f"{self.lab.run}.pids", self.lab.state, f"{self.lab.state}.bin", f"/sys/fs/bpf/caisson-{self.INSTANCE}")
         return found + [folder for folder in folders if os.path.exists(folder)]
 
     def test_offers_an_internet(self):
