@@ -1,0 +1,392 @@
+#include "runner/pool/pool.hh"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace caisson::runner {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// QEMU's own memory beside the guest's (translation cache, buffers).
+constexpr std::uint64_t kOverheadBytes = 64ULL << 20;
+
+std::uint64_t memory_of(const Deployment& deployment) {
+  return (static_cast<std::uint64_t>(deployment.settings.memory_mib) << 20) + kOverheadBytes;
+}
+
+Error retired(const Deployment& deployment) {
+  return {.code = "Retired", .message = "deployment " + deployment.id + " is no longer in force"};
+}
+
+Error no_room() {
+  return {.code = "TooManyRequestsException", .message = "Rate Exceeded."};
+}
+
+Error too_late() {
+  return {.code = "ServiceException", .message = "No execution environment became available in time."};
+}
+
+const char* text(Phase phase) {
+  switch (phase) {
+    case Phase::kStarting:
+      return "starting";
+    case Phase::kBusy:
+      return "busy";
+    case Phase::kIdle:
+      return "idle";
+    case Phase::kFreezing:
+      return "freezing";
+    case Phase::kFrozen:
+      return "frozen";
+    case Phase::kClosing:
+      return "closing";
+  }
+  return "";
+}
+
+bool has_ended(const Environment& environment) {
+  pollfd exit{.fd = environment.exit_fd(), .events = POLLIN, .revents = 0};
+  return exit.fd >= 0 && ::poll(&exit, 1, 0) == 1;
+}
+
+}  // namespace
+
+const char* text(StartKind kind) {
+  switch (kind) {
+    case StartKind::kReused:
+      return "reused";
+    case StartKind::kThawed:
+      return "thawed";
+    case StartKind::kRestored:
+      return "restored";
+    case StartKind::kBooted:
+      return "booted";
+  }
+  return "";
+}
+
+Pool::Lease::Lease(Lease&& other) noexcept
+    : pool_(std::exchange(other.pool_, nullptr)),
+      id_(other.id_),
+      environment_(other.environment_),
+      how_(other.how_),
+      start_duration_(other.start_duration_),
+      usable_(other.usable_) {}
+
+Pool::Lease::~Lease() {
+  if (pool_ != nullptr) pool_->give_back(id_, usable_);
+}
+
+Pool::Pool(EnvironmentFactory& factory, PoolSettings settings)
+    : factory_(factory),
+      settings_(std::move(settings)),
+      wake_(Fd::own(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))) {
+  keeper_ = std::thread([this] { keep(); });
+}
+
+Pool::~Pool() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  wake_keeper();
+  keeper_.join();
+  entries_.clear();
+}
+
+void Pool::report(const char* what, Moment since, bool succeeded) const {
+  if (!settings_.on_start) return;
+  settings_.on_start(what, std::chrono::duration<double>(Clock::now() - since).count(), succeeded);
+}
+
+PoolView Pool::view_for(const Deployment& deployment) const {
+  PoolView view{.environments = {}, .limits = settings_.limits};
+  for (const auto& [id, entry] : entries_)
+    view.environments.push_back(entry.view);
+  view.snapshot = snapshots_.contains(deployment.id);
+  view.preparing = preparing_.contains(deployment.id);
+  return view;
+}
+
+Result<Pool::Lease> Pool::acquire(const DeploymentPointer& deployment) {
+  const Moment deadline = Clock::now() + settings_.patience;
+  Lock lock(mutex_);
+  while (!stopping_) {
+    if (deployment->retired) return retired(*deployment);
+    const Choice choice =
+        choose(view_for(*deployment), {.deployment = deployment->id, .memory_bytes = memory_of(*deployment)});
+    if (choice.action == Action::kRefuse) return no_room();
+    if (choice.action == Action::kWait) {
+      if (changed_.wait_until(lock, deadline) == std::cv_status::timeout) return too_late();
+      continue;
+    }
+    Result<Lease> lease = carry_out(lock, choice, deployment);
+    // A frozen environment that could not be thawed is gone: look again.
+    if (lease || lease.error().code != "Unusable") return lease;
+  }
+  return too_late();
+}
+
+Result<Pool::Lease> Pool::carry_out(Lock& lock, const Choice& choice, const DeploymentPointer& deployment) {
+  if (choice.action == Action::kThaw) return thaw(lock, choice.environment);
+  if (choice.action != Action::kReuse) return start(lock, choice, deployment);
+  Entry& entry = entries_.at(choice.environment);
+  if (!has_ended(*entry.environment)) return lease(entry, StartKind::kReused, Clock::now());
+  close(lock, choice.environment);
+  return Error{.code = "Unusable", .message = {}};
+}
+
+Pool::Lease Pool::lease(Entry& entry, StartKind how, Moment since) {
+  entry.view.phase = Phase::kBusy;
+  Lease lease;
+  lease.pool_ = this;
+  lease.id_ = entry.view.id;
+  lease.environment_ = entry.environment.get();
+  lease.how_ = how;
+  lease.start_duration_ = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - since);
+  return lease;
+}
+
+Result<Pool::Lease> Pool::thaw(Lock& lock, EnvironmentId id) {
+  Entry& entry = entries_.at(id);  // map entries stay where they are, and a starting one is nobody else's
+  entry.view.phase = Phase::kStarting;
+  const Moment since = Clock::now();
+  lock.unlock();
+  const Status thawed = entry.environment->thaw();
+  report("thaw", since, static_cast<bool>(thawed));
+  lock.lock();
+  if (thawed) return lease(entry, StartKind::kThawed, since);
+  close(lock, id);
+  return Error{.code = "Unusable", .message = thawed.error().message};
+}
+
+EnvironmentId Pool::add(const DeploymentPointer& deployment) {
+  const EnvironmentId id = next_id_++;
+  Entry entry;
+  entry.view = {.id = id,
+                .deployment = deployment->id,
+                .phase = Phase::kStarting,
+                .last_used = Clock::now(),
+                .memory_bytes = memory_of(*deployment)};
+  entry.deployment = deployment;
+  entries_.emplace(id, std::move(entry));
+  return id;
+}
+
+Result<Pool::Lease> Pool::start(Lock& lock, const Choice& choice, const DeploymentPointer& deployment) {
+  // The place is taken before the victims go, or another thread would take the room that they leave.
+  const EnvironmentId id = add(deployment);
+  SnapshotPointer snapshot;
+  if (choice.action == Action::kRestore) {
+    StoredSnapshot& stored = snapshots_.at(deployment->id);
+    stored.last_used = Clock::now();
+    snapshot = stored.snapshot;
+  }
+  evict(lock, choice.evict);
+  const Moment since = Clock::now();
+  lock.unlock();
+  auto made = snapshot ? factory_.restore(*deployment, snapshot) : factory_.boot(*deployment);
+  report(snapshot ? "restore" : "boot", since, static_cast<bool>(made));
+  lock.lock();
+  if (!made) {
+    close(lock, id);
+    return std::move(made).error();
+  }
+  Entry& entry = entries_.at(id);
+  entry.environment = std::move(made).value();
+  return lease(entry, snapshot ? StartKind::kRestored : StartKind::kBooted, since);
+}
+
+void Pool::evict(Lock& lock, const std::vector<EnvironmentId>& ids) {
+  // All are marked first: the lock is let go while each is killed.
+  for (const EnvironmentId id : ids)
+    entries_.at(id).view.phase = Phase::kClosing;
+  for (const EnvironmentId id : ids)
+    close(lock, id);
+}
+
+void Pool::close(Lock& lock, EnvironmentId id) {
+  Entry& entry = entries_.at(id);
+  entry.view.phase = Phase::kClosing;
+  std::unique_ptr<Environment> environment = std::move(entry.environment);
+  lock.unlock();
+  environment.reset();
+  lock.lock();
+  entries_.erase(id);
+  changed_.notify_all();
+  finish_retirements(lock);
+}
+
+void Pool::give_back(EnvironmentId id, bool usable) {
+  Lock lock(mutex_);
+  Entry& entry = entries_.at(id);
+  if (!usable || stopping_ || entry.deployment->retired || has_ended(*entry.environment))
+    return close(lock, id);
+  entry.view.phase = Phase::kIdle;
+  entry.view.last_used = Clock::now();
+  changed_.notify_all();
+  lock.unlock();
+  wake_keeper();
+}
+
+Result<EnvironmentId> Pool::reserve(Lock& lock, const DeploymentPointer& deployment) {
+  const Moment deadline = Clock::now() + settings_.patience;
+  while (!stopping_) {
+    if (deployment->retired) return retired(*deployment);
+    if (const auto victims = make_room(view_for(*deployment), memory_of(*deployment))) {
+      const EnvironmentId id = add(deployment);
+      evict(lock, *victims);
+      return id;
+    }
+    if (changed_.wait_until(lock, deadline) == std::cv_status::timeout) return no_room();
+  }
+  return too_late();
+}
+
+Status Pool::prepare(const DeploymentPointer& deployment) {
+  Lock lock(mutex_);
+  if (snapshots_.contains(deployment->id)) return ok();
+  TRY(const EnvironmentId id, reserve(lock, deployment));
+  ++preparing_[deployment->id];
+  const Moment since = Clock::now();
+  lock.unlock();
+  Result<SnapshotPointer> snapshot = factory_.prepare(*deployment);
+  report("prepare", since, static_cast<bool>(snapshot));
+  lock.lock();
+  if (--preparing_[deployment->id] == 0) preparing_.erase(deployment->id);
+  if (snapshot && !deployment->retired) store(deployment, std::move(snapshot).value());
+  close(lock, id);
+  if (!snapshot) return std::move(snapshot).error();
+  if (deployment->retired) return retired(*deployment);
+  return ok();
+}
+
+void Pool::store(const DeploymentPointer& deployment, SnapshotPointer snapshot) {
+  snapshots_[deployment->id] = {.snapshot = std::move(snapshot), .last_used = Clock::now()};
+  std::vector<SnapshotView> views;
+  for (const auto& [id, stored] : snapshots_)
+    views.push_back({id, stored.snapshot->bytes, stored.last_used});
+  for (const std::string& id :
+       surplus_snapshots(std::move(views), settings_.snapshot_bytes, deployment->id)) {
+    snapshots_.erase(id);
+  }
+}
+
+void Pool::retire(const DeploymentPointer& deployment, std::function<void()> gone) {
+  Lock lock(mutex_);
+  deployment->retired = true;
+  snapshots_.erase(deployment->id);
+  for (auto& [id, entry] : entries_) {
+    if (entry.deployment == deployment) entry.view.retired = true;
+  }
+  retirements_.push_back({deployment, std::move(gone)});
+  changed_.notify_all();
+  finish_retirements(lock);
+  lock.unlock();
+  wake_keeper();
+}
+
+void Pool::finish_retirements(Lock& lock) {
+  std::vector<std::function<void()>> calls;
+  std::erase_if(retirements_, [&](Retirement& retirement) {
+    const bool left = std::ranges::any_of(
+        entries_, [&](const auto& item) { return item.second.deployment == retirement.deployment; });
+    if (!left) calls.push_back(std::move(retirement.gone));
+    return !left;
+  });
+  if (calls.empty()) return;
+  lock.unlock();
+  for (const auto& call : calls)
+    call();
+  lock.lock();
+}
+
+PoolStats Pool::stats() const {
+  const std::lock_guard lock(mutex_);
+  PoolStats stats;
+  for (const Phase phase :
+       {Phase::kStarting, Phase::kBusy, Phase::kIdle, Phase::kFreezing, Phase::kFrozen, Phase::kClosing}) {
+    stats.environments[text(phase)] = 0;
+  }
+  for (const auto& [id, entry] : entries_)
+    ++stats.environments[text(entry.view.phase)];
+  stats.snapshots = snapshots_.size();
+  for (const auto& [id, stored] : snapshots_)
+    stats.snapshot_bytes += stored.snapshot->bytes;
+  return stats;
+}
+
+void Pool::freeze(Lock& lock, EnvironmentId id) {
+  Entry& entry = entries_.at(id);
+  entry.view.phase = Phase::kFreezing;
+  lock.unlock();
+  const Status frozen = entry.environment->freeze();
+  lock.lock();
+  if (!frozen || entry.deployment->retired) return close(lock, id);
+  entry.view.phase = Phase::kFrozen;
+  changed_.notify_all();
+}
+
+void Pool::keep() {
+  Lock lock(mutex_);
+  while (!stopping_) {
+    std::vector<EnvironmentView> views;
+    for (const auto& [id, entry] : entries_)
+      views.push_back(entry.view);
+    Due due = find_due(views, settings_.ages, Clock::now());
+    for (const auto& [id, entry] : entries_) {
+      const bool resting = entry.view.phase == Phase::kIdle || entry.view.phase == Phase::kFrozen;
+      if (resting && has_ended(*entry.environment)) due.reclaim.push_back(id);
+    }
+    const auto still = [this](EnvironmentId id, std::initializer_list<Phase> phases) {
+      // The lock was let go since the look.
+      const auto found = entries_.find(id);
+      return found != entries_.end() && std::ranges::find(phases, found->second.view.phase) != phases.end();
+    };
+    for (const EnvironmentId id : due.reclaim) {
+      if (still(id, {Phase::kIdle, Phase::kFrozen})) close(lock, id);
+    }
+    for (const EnvironmentId id : due.freeze) {
+      if (still(id, {Phase::kIdle})) freeze(lock, id);
+    }
+    if (due.reclaim.empty() && due.freeze.empty()) wait_for_work(lock, due.next);
+  }
+}
+
+void Pool::wait_for_work(Lock& lock, std::optional<Moment> next) {
+  // Duplicates, since an environment may be closed by another thread while this one polls its descriptor.
+  std::vector<Fd> owned;
+  std::vector<pollfd> polled = {{.fd = wake_.get(), .events = POLLIN, .revents = 0}};
+  for (const auto& [id, entry] : entries_) {
+    const bool resting = entry.view.phase == Phase::kIdle || entry.view.phase == Phase::kFrozen;
+    if (!resting || entry.environment->exit_fd() < 0) continue;
+    const int copy = ::dup(entry.environment->exit_fd());
+    if (copy < 0) continue;
+    owned.push_back(Fd::own(copy));
+    polled.push_back({.fd = copy, .events = POLLIN, .revents = 0});
+  }
+  lock.unlock();
+  int timeout = -1;
+  if (next) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - Clock::now()).count();
+    timeout = static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
+  }
+  (void)::poll(polled.data(), polled.size(), timeout);
+  std::uint64_t count = 0;
+  (void)!::read(wake_.get(), &count, sizeof count);
+  lock.lock();
+}
+
+void Pool::wake_keeper() {
+  const std::uint64_t one = 1;
+  (void)!::write(wake_.get(), &one, sizeof one);
+}
+
+}  // namespace caisson::runner
