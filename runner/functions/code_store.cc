@@ -109,9 +109,9 @@ std::string random_uuid() {
 }
 
 Result<CodeStore> CodeStore::open(const std::string& folder, IntakeSettings settings) {
-  if (::mkdir(folder.c_str(), 0711) != 0 && errno != EEXIST)
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
     return Error::system(errno, "make folder", folder);
-  if (::chmod(folder.c_str(), 0711) != 0) return Error::system(errno, "set the mode of", folder);
+  if (::chmod(folder.c_str(), 0700) != 0) return Error::system(errno, "set the mode of", folder);
   return CodeStore(folder, std::move(settings));
 }
 
@@ -174,7 +174,7 @@ Result<CodePackage> CodeStore::take(std::string_view zip) const {
   Temporary temporary{path(package.file) + ".tmp"};
   const Fd image = Fd::own(::open(temporary.path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!image) return Error::system(errno, "create", temporary.path);
-  // mksquashfs opens the file anew, as another user; the name is known to nobody.
+  // mksquashfs opens the file anew, as another user; the folder keeps all others off.
   if (::fchmod(image.get(), 0666) != 0) return Error::system(errno, "set the mode of", temporary.path);
   TRYV(write_image(archive.get(), image.get()));
   if (::fchmod(image.get(), 0444) != 0) return Error::system(errno, "set the mode of", temporary.path);

@@ -20,10 +20,10 @@ struct IntakeSettings {
 };
 
 /// Thread-safe: methods share nothing but the folder. Files are written under a temporary name, synced and
-/// renamed; their final names are random, since they are readable by every QEMU user.
+/// renamed; their final names are random, never reused.
 class CodeStore {
  public:
-  /// Makes the folder (0711: its files can be opened by name, not listed). Errors: errno.
+  /// Makes the folder, mode 0700: drives are opened by this process. Errors: errno.
   static Result<CodeStore> open(const std::string& folder, IntakeSettings settings);
 
   /// ZIP bytes to a stored squashfs. Both the archive's reader and the image's writer are helper processes;

@@ -101,6 +101,19 @@ Pool::~Pool() {
   entries_.clear();
 }
 
+bool Pool::shut_down(std::chrono::milliseconds patience) {
+  Lock lock(mutex_);
+  stopping_ = true;
+  changed_.notify_all();
+  wake_keeper();
+  std::vector<EnvironmentId> resting;
+  for (const auto& [id, entry] : entries_) {
+    if (entry.view.phase == Phase::kIdle || entry.view.phase == Phase::kFrozen) resting.push_back(id);
+  }
+  evict(lock, resting);
+  return changed_.wait_for(lock, patience, [this] { return entries_.empty(); });
+}
+
 void Pool::report(const char* what, Moment since, bool succeeded) const {
   if (!settings_.on_start) return;
   settings_.on_start(what, std::chrono::duration<double>(Clock::now() - since).count(), succeeded);
@@ -329,7 +342,7 @@ void Pool::freeze(Lock& lock, EnvironmentId id) {
   lock.unlock();
   const Status frozen = entry.environment->freeze();
   lock.lock();
-  if (!frozen || entry.deployment->retired) return close(lock, id);
+  if (!frozen || stopping_ || entry.deployment->retired) return close(lock, id);
   entry.view.phase = Phase::kFrozen;
   changed_.notify_all();
 }

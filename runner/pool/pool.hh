@@ -83,6 +83,10 @@ class Pool {
   /// once, from any thread, when the last has ended.
   void retire(const DeploymentPointer& deployment, std::function<void()> gone);
 
+  /// Ends the pool's work: nothing new starts, what rests is killed now, what is in use when it is given back.
+  /// Waits for the latter up to `patience`; true: all have ended.
+  bool shut_down(std::chrono::milliseconds patience);
+
   [[nodiscard]] PoolStats stats() const;
 
  private:

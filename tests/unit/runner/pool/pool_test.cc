@@ -233,6 +233,18 @@ TEST_F(PoolTest, RetiringWithoutEnvironmentsIsDoneAtOnce) {
   EXPECT_TRUE(gone);
 }
 
+TEST_F(PoolTest, ShuttingDownKillsWhatRestsAndWaitsForTheRest) {
+  Pool pool(factory_, settings());
+  { const auto idle = pool.acquire(b_); }
+  {
+    const auto busy = pool.acquire(a_);
+    EXPECT_FALSE(pool.shut_down(milliseconds(1)));
+    EXPECT_EQ(log_.count("killed"), 1U);
+    EXPECT_EQ(pool.acquire(b_).error().code, "ServiceException");
+  }
+  EXPECT_TRUE(pool.shut_down(std::chrono::seconds(20)));
+}
+
 TEST_F(PoolTest, AFailedStartLeavesNothingBehind) {
   Pool pool(factory_, settings(1));
   ASSERT_TRUE(pool.prepare(a_));

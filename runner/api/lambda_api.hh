@@ -1,0 +1,62 @@
+// Lambda's REST API (version 2015-03-31): one table of routes, a handler each.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "runner/api/http.hh"
+#include "runner/functions/registry.hh"
+#include "runner/invoke/deployer.hh"
+#include "runner/invoke/invoker.hh"
+
+namespace caisson::runner {
+
+/// The account of a request that names none.
+inline constexpr const char* kDefaultAccount = "000000000001";
+
+/// Thread-safe; handlers block (an invocation as long as the function runs).
+class LambdaApi {
+ public:
+  struct Parts {
+    Registry& registry;
+    Deployer& deployer;
+    Invoker& invoker;
+    std::string region;
+    Offer offer;
+    std::function<std::string()> metrics;  ///< GET /metrics
+    std::function<std::string()> health;   ///< GET /healthz, JSON
+    std::function<void(const std::string& operation, unsigned status)> count;
+  };
+  explicit LambdaApi(Parts parts) : parts_(std::move(parts)) {}
+
+  /// Total: errors are responses. Every response has x-amzn-RequestId.
+  HttpResponse handle(const HttpRequest& request);
+
+  /// How large the body of a request may be: by operation, since a package is larger than an event.
+  static std::size_t body_limit(const std::string& method, const std::string& target);
+  /// The response to a body beyond the limit.
+  static HttpResponse too_large(const std::string& method, const std::string& target);
+
+ private:
+  struct Call;
+  using Handler = Result<HttpResponse> (LambdaApi::*)(const Call&);
+  struct Route;
+  static const Route* find_route(const std::string& method, const Target& target);
+
+  Result<HttpResponse> dispatch(const HttpRequest& request, const std::string& request_id,
+                                std::string& operation);
+  Result<HttpResponse> create_function(const Call& call);
+  Result<HttpResponse> list_functions(const Call& call);
+  Result<HttpResponse> get_function(const Call& call);
+  Result<HttpResponse> get_configuration(const Call& call);
+  Result<HttpResponse> update_configuration(const Call& call);
+  Result<HttpResponse> update_code(const Call& call);
+  Result<HttpResponse> delete_function(const Call& call);
+  Result<HttpResponse> invoke(const Call& call);
+  Result<HttpResponse> metrics(const Call& call);
+  Result<HttpResponse> health(const Call& call);
+
+  Parts parts_;
+};
+
+}  // namespace caisson::runner

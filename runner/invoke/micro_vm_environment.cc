@@ -1,0 +1,286 @@
+#include "runner/invoke/micro_vm_environment.hh"
+
+#include <optional>
+#include <utility>
+
+#include "netd/client/attach_protocol.hh"
+#include "runner/functions/code_store.hh"
+#include "runner/invoke/guest_environment.hh"
+#include "runner/invoke/log_tail.hh"
+#include "vmm/agent_client.hh"
+
+namespace caisson::runner {
+
+namespace {
+
+using vmm::AgentClient;
+namespace agent = vmm::agent;
+
+/// A leased slot; returned when destroyed, after what was declared behind it.
+class Slot {
+ public:
+  Slot(NetdLink& netd, std::uint32_t number) : netd_(&netd), number_(number) {}
+  Slot(Slot&& other) noexcept : netd_(std::exchange(other.netd_, nullptr)), number_(other.number_) {}
+  Slot& operator=(Slot&&) = delete;
+  ~Slot() {
+    if (netd_ != nullptr) netd_->give_back(number_);
+  }
+  [[nodiscard]] std::uint32_t number() const { return number_; }
+  [[nodiscard]] NetdLink& netd() const { return *netd_; }
+
+  Status seal() const {
+    TRY(const auto link, netd_->client());
+    return link->seal(number_);
+  }
+  Status unseal() const {
+    TRY(const auto link, netd_->client());
+    return link->unseal(number_);
+  }
+
+ private:
+  NetdLink* netd_;
+  std::uint32_t number_;
+};
+
+class TakenUid {
+ public:
+  TakenUid(UidRange& range, std::uint32_t uid) : range_(&range), uid_(uid) {}
+  TakenUid(TakenUid&& other) noexcept : range_(std::exchange(other.range_, nullptr)), uid_(other.uid_) {}
+  TakenUid& operator=(TakenUid&&) = delete;
+  ~TakenUid() {
+    if (range_ != nullptr) range_->give_back(uid_);
+  }
+
+ private:
+  UidRange* range_;
+  std::uint32_t uid_;
+};
+
+AgentClient::Deadline in(std::chrono::milliseconds time) {
+  return AgentClient::Clock::now() + time;
+}
+
+Outcome from_answer(const AgentClient::InvokeResult& answer) {
+  Outcome outcome;
+  if (const auto* response = std::get_if<agent::Response>(&answer)) {
+    outcome.payload = response->payload;
+    outcome.duration = std::chrono::microseconds(response->duration_us);
+    outcome.max_memory_mib = response->max_memory_mib;
+    return outcome;
+  }
+  const auto& error = std::get<agent::InvokeError>(answer);
+  outcome.kind = Outcome::Kind::kError;
+  outcome.payload = error.payload;
+  outcome.error_type = error.error_type;
+  outcome.duration = std::chrono::microseconds(error.duration_us);
+  outcome.max_memory_mib = error.max_memory_mib;
+  return outcome;
+}
+
+}  // namespace
+
+/// The order of the members is the order of the end, backwards: the agent's client, QEMU, its user, its slot.
+struct MicroVmFactory::Machine {
+  Slot slot;
+  Fd tap;
+  TakenUid user;
+  vmm::MicroVmSpec spec;
+  std::unique_ptr<vmm::MicroVm> vm;
+  std::unique_ptr<LogTail> log = std::make_unique<LogTail>();
+  std::unique_ptr<AgentClient> agent;
+
+  void connect_agent() {
+    // The tail is on the heap, so that the sink's pointer survives a move of the machine.
+    agent = std::make_unique<AgentClient>(
+        vm->agent_fd(), [tail = log.get()](std::string_view bytes, std::int64_t) { tail->add(bytes); });
+  }
+};
+
+namespace {
+
+class MicroVmEnvironment : public Environment {
+ public:
+  MicroVmEnvironment(std::shared_ptr<void> machine, const Slot& slot, vmm::MicroVm& vm, AgentClient& client,
+                     LogTail& log, std::chrono::milliseconds agent_timeout)
+      : machine_(std::move(machine)),
+        slot_(slot),
+        vm_(vm),
+        agent_(client),
+        log_(log),
+        agent_timeout_(agent_timeout) {}
+
+  Outcome invoke(const Invocation& invocation) override {
+    const auto begin = AgentClient::Clock::now();
+    const auto now = std::chrono::system_clock::now();
+    const auto deadline =
+        std::chrono::floor<std::chrono::milliseconds>((now + invocation.timeout).time_since_epoch());
+    auto answer = agent_.invoke({.request_id = invocation.request_id,
+                                 .deadline_ms = deadline.count(),
+                                 .arn = invocation.arn,
+                                 .trace_id = invocation.trace_id,
+                                 .client_context = invocation.client_context,
+                                 .payload = invocation.payload},
+                                begin + invocation.timeout);
+    Outcome outcome = answer ? from_answer(answer.value()) : broken(answer.error(), begin);
+    outcome.log = log_.take();
+    return outcome;
+  }
+
+  Status freeze() override {
+    TRYV(agent_.drain_logs());
+    TRYV(slot_.seal());
+    return vm_.pause();
+  }
+
+  Status thaw() override {
+    TRYV(vm_.resume());
+    TRYV(agent_.thawed({.clock_ns = vmm::realtime_ns()}, in(agent_timeout_)));
+    return slot_.unseal();
+  }
+
+  [[nodiscard]] int exit_fd() const override { return vm_.exit_fd(); }
+
+ private:
+  Outcome broken(const Error& error, AgentClient::Deadline begin) {
+    Outcome outcome;
+    outcome.duration =
+        std::chrono::duration_cast<std::chrono::microseconds>(AgentClient::Clock::now() - begin);
+    if (error.code != "Timeout") {
+      outcome.kind = Outcome::Kind::kLost;
+      outcome.error_type = error.text();
+      outcome.usable = false;
+      return outcome;
+    }
+    outcome.kind = Outcome::Kind::kTimeout;
+    // /tmp outlives a time-out, the processes don't.
+    outcome.usable = static_cast<bool>(agent_.reset(in(std::chrono::seconds(2))));
+    return outcome;
+  }
+
+  const std::shared_ptr<void> machine_;  ///< what the references below are parts of
+  const Slot& slot_;
+  vmm::MicroVm& vm_;
+  AgentClient& agent_;
+  LogTail& log_;
+  const std::chrono::milliseconds agent_timeout_;
+};
+
+std::string new_log_stream() {
+  return log_stream_name(std::chrono::system_clock::now(), random_hex());
+}
+
+}  // namespace
+
+Result<std::vector<Placement>> MicroVmFactory::place(const std::string& account, const std::string& user,
+                                                     const VpcSettings& vpc) {
+  TRY(const auto link, netd_.client());
+  TRY(const auto interfaces, link->ensure(account, user, vpc.subnets, vpc.groups));
+  std::vector<Placement> placements;
+  for (const netd::FunctionInterface& one : interfaces)
+    placements.push_back({one.id, one.subnet, one.vpc});
+  return placements;
+}
+
+Status MicroVmFactory::release(const std::string& account, const std::string& user) {
+  TRY(const auto link, netd_.client());
+  return link->release(account, user);
+}
+
+Result<std::vector<EnvironmentFactory::User>> MicroVmFactory::users() {
+  TRY(const auto link, netd_.client());
+  TRY(const auto listed, link->list_users());
+  std::vector<EnvironmentFactory::User> users;
+  for (const auto& one : listed)
+    users.push_back({one.account, one.user});
+  return users;
+}
+
+Result<MicroVmFactory::Machine> MicroVmFactory::make_machine(const Deployment& deployment) {
+  const auto image = images_.runtimes.find(deployment.settings.runtime);
+  if (image == images_.runtimes.end()) {
+    return Error{.code = "InvalidRuntime",
+                 .message = "There is no image of " + deployment.settings.runtime + "."};
+  }
+  TRY(netd::LeasedSlot leased, netd_.lease());
+  Slot slot(netd_, leased.slot);
+  TRY(const std::uint32_t uid, uids_.take());
+  Machine machine{.slot = std::move(slot), .tap = std::move(leased.tap), .user = {uids_, uid}};
+  machine.spec = {.kernel = images_.kernel,
+                  .initrd = images_.initrd,
+                  .memory_mib = deployment.settings.memory_mib,
+                  .drives = {{"root", image->second}, {"code", deployment.code_path}},
+                  .mac = netd::kGuestMac,
+                  .kernel_arguments = {},
+                  .accelerator = settings_.accelerator,
+                  .uid = uid};
+  return machine;
+}
+
+Status MicroVmFactory::attach(Machine& machine, const Deployment& deployment) {
+  if (deployment.placements.empty()) return Error{.code = "InternalError", .message = "no interface"};
+  const Placement& placement = deployment.placements[turn_++ % deployment.placements.size()];
+  return netd_.attach(machine.slot.number(), placement.interface);
+}
+
+Status MicroVmFactory::init(Machine& machine, const Deployment& deployment) {
+  auto answer =
+      machine.agent->init({.environment = guest_variables(deployment, settings_.region, new_log_stream()),
+                           .handler = deployment.settings.handler,
+                           .memory_mib = deployment.settings.memory_mib,
+                           .tmp_mib = deployment.settings.temporary_mib,
+                           .clock_ns = vmm::realtime_ns(),
+                           .entropy = vmm::host_entropy()},
+                          in(settings_.init_timeout));
+  if (!answer) {
+    if (answer.error().code != "Timeout") return std::move(answer).error();
+    return Error{.code = "FunctionError.InitTimeout",
+                 .message = R"({"errorMessage":"Init did not end in time","errorType":"Sandbox.Timedout"})"};
+  }
+  if (auto* failed = std::get_if<agent::InitError>(&answer.value())) {
+    return Error{.code = "FunctionError.RuntimeInitError", .message = std::move(failed->payload)};
+  }
+  return ok();
+}
+
+Status MicroVmFactory::boot_and_init(Machine& machine, const Deployment& deployment, bool share_memory) {
+  TRY(machine.vm, vmm::boot_until_ready(machine.spec, machine.tap, share_memory));
+  machine.tap.reset();
+  machine.connect_agent();
+  TRYV(attach(machine, deployment));
+  return init(machine, deployment);
+}
+
+Result<SnapshotPointer> MicroVmFactory::prepare(const Deployment& deployment) {
+  TRY(Machine machine, make_machine(deployment));
+  TRYV(boot_and_init(machine, deployment, true));
+  TRYV(machine.slot.seal());
+  TRYV(machine.agent->prepare_snapshot(in(settings_.agent_timeout)));
+  TRY(vmm::Snapshot snapshot, machine.vm->snapshot());
+  return std::make_shared<const vmm::Snapshot>(std::move(snapshot));
+}
+
+Result<std::unique_ptr<Environment>> MicroVmFactory::restore(const Deployment& deployment,
+                                                             const SnapshotPointer& snapshot) {
+  TRY(Machine made, make_machine(deployment));
+  auto machine = std::make_shared<Machine>(std::move(made));
+  TRY(machine->vm, vmm::MicroVm::restore(*snapshot, machine->spec, std::move(machine->tap)));
+  machine->connect_agent();
+  TRYV(machine->vm->resume());
+  TRYV(machine->agent->restored({.clock_ns = vmm::realtime_ns(),
+                                 .entropy = vmm::host_entropy(),
+                                 .environment = {{"AWS_LAMBDA_LOG_STREAM_NAME", new_log_stream()}}},
+                                in(settings_.agent_timeout)));
+  TRYV(attach(*machine, deployment));
+  return std::unique_ptr<Environment>(std::make_unique<MicroVmEnvironment>(
+      machine, machine->slot, *machine->vm, *machine->agent, *machine->log, settings_.agent_timeout));
+}
+
+Result<std::unique_ptr<Environment>> MicroVmFactory::boot(const Deployment& deployment) {
+  TRY(Machine made, make_machine(deployment));
+  auto machine = std::make_shared<Machine>(std::move(made));
+  TRYV(boot_and_init(*machine, deployment, false));
+  return std::unique_ptr<Environment>(std::make_unique<MicroVmEnvironment>(
+      machine, machine->slot, *machine->vm, *machine->agent, *machine->log, settings_.agent_timeout));
+}
+
+}  // namespace caisson::runner

@@ -1,0 +1,59 @@
+// Execution environments as microVMs on netd's slots: the factory that the pool uses in production.
+//
+// Invariants:
+// - A slot is open only while the agent has acknowledged the clock (and, after a restore, entropy and seeds).
+// - A slot is sealed before its microVM is paused, and returned only when its QEMU is dead.
+// - A microVM's user is used by no other one that is alive.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runner/invoke/images.hh"
+#include "runner/invoke/netd_link.hh"
+#include "runner/invoke/uid_range.hh"
+#include "runner/pool/environment.hh"
+
+namespace caisson::runner {
+
+struct MicroVmSettings {
+  std::string region;
+  vmm::Accelerator accelerator = vmm::Accelerator::kTcg;
+  /// For the runtime's and the function's init. Lambda's is 10 s; without KVM a guest is ten times slower.
+  std::chrono::milliseconds init_timeout{10'000};
+  /// For an answer of the agent that takes no work (clock, seeds, snapshot).
+  std::chrono::milliseconds agent_timeout{10'000};
+};
+
+class MicroVmFactory : public EnvironmentFactory {
+ public:
+  MicroVmFactory(NetdLink& netd, const Images& images, UidRange& uids, MicroVmSettings settings)
+      : netd_(netd), images_(images), uids_(uids), settings_(std::move(settings)) {}
+
+  Result<std::vector<Placement>> place(const std::string& account, const std::string& user,
+                                       const VpcSettings& vpc) override;
+  Status release(const std::string& account, const std::string& user) override;
+  Result<std::vector<User>> users() override;
+  Result<SnapshotPointer> prepare(const Deployment& deployment) override;
+  Result<std::unique_ptr<Environment>> restore(const Deployment& deployment,
+                                               const SnapshotPointer& snapshot) override;
+  Result<std::unique_ptr<Environment>> boot(const Deployment& deployment) override;
+
+ private:
+  struct Machine;
+  Result<Machine> make_machine(const Deployment& deployment);
+  Status boot_and_init(Machine& machine, const Deployment& deployment, bool share_memory);
+  Status init(Machine& machine, const Deployment& deployment);
+  Status attach(Machine& machine, const Deployment& deployment);
+
+  NetdLink& netd_;
+  const Images& images_;
+  UidRange& uids_;
+  const MicroVmSettings settings_;
+  std::atomic<std::uint64_t> turn_ = 0;  ///< environments take turns on a deployment's interfaces
+};
+
+}  // namespace caisson::runner

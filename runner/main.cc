@@ -1,0 +1,255 @@
+// runnerd: functions, their environments, and the Lambda API. This file only reads options and wires the parts.
+//
+// The daemon is made to be killed: what must last is in the registry before it is acknowledged, microVMs and helpers
+// die with their parent, and a start prunes what a predecessor left.
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <csignal>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "runner/api/lambda_api.hh"
+#include "runner/api/server.hh"
+#include "runner/functions/code_store.hh"
+#include "runner/functions/registry.hh"
+#include "runner/invoke/deployer.hh"
+#include "runner/invoke/images.hh"
+#include "runner/invoke/invoker.hh"
+#include "runner/invoke/micro_vm_environment.hh"
+#include "runner/invoke/netd_link.hh"
+#include "runner/metrics/metrics.hh"
+#include "runner/pool/pool.hh"
+#include "runner/privileges.hh"
+#include "vmm/micro_vm.hh"
+
+namespace caisson::runner {
+namespace {
+
+struct Options {
+  std::string instance;
+  std::string state_dir;
+  std::string run_dir;
+  std::string images = "/var/cache/caisson";
+  std::string listen = "127.0.0.1:4751";
+  std::string region = "us-east-1";
+  std::string log_level = "info";
+  std::uint32_t uid_base = 200000;
+  std::uint32_t uid_count = 1000;
+  std::size_t max_environments = 64;
+  std::uint64_t memory_mib = 0;
+  std::uint64_t snapshot_mib = 2048;
+  std::uint32_t freeze_after_ms = 100;
+  std::uint32_t reclaim_after_s = 600;
+  std::uint32_t init_timeout_s = 0;
+  std::size_t preparations = 3;
+};
+
+void describe(CLI::App& app, Options& options) {
+  app.add_option("--instance", options.instance, "Name of a further instance beside the default one");
+  app.add_option("--state-dir", options.state_dir, "State folder [/var/lib/caisson[-INSTANCE]]");
+  app.add_option("--run-dir", options.run_dir, "Folder of the sockets [/run/caisson[-INSTANCE]]");
+  app.add_option("--images", options.images, "Folder of the guest images")->capture_default_str();
+  app.add_option("--listen", options.listen, "Address and port of the function API")->capture_default_str();
+  app.add_option("--region", options.region, "Region in ARNs and in functions' variables")
+      ->capture_default_str();
+  app.add_option("--log-level", options.log_level, "trace, debug, info, warn or error")
+      ->capture_default_str();
+  app.add_option("--uid-base", options.uid_base, "First user id of the microVMs' range")
+      ->capture_default_str();
+  app.add_option("--uid-count", options.uid_count, "Size of the range; one id a microVM, one for helpers")
+      ->capture_default_str()
+      ->check(CLI::Range(2U, 1'000'000U));
+  app.add_option("--max-environments", options.max_environments, "Execution environments at a time")
+      ->capture_default_str()
+      ->check(CLI::Range(1U, 10'000U));
+  app.add_option("--memory", options.memory_mib,
+                 "Budget of all environments, MiB [three quarters of the machine's]");
+  app.add_option("--snapshot-memory", options.snapshot_mib, "Budget of all snapshots, MiB")
+      ->capture_default_str();
+  app.add_option("--freeze-after", options.freeze_after_ms, "Idle time until an environment is frozen, ms")
+      ->capture_default_str();
+  app.add_option("--reclaim-after", options.reclaim_after_s, "Idle time until an environment is reclaimed, s")
+      ->capture_default_str();
+  app.add_option("--init-timeout", options.init_timeout_s,
+                 "Time for a function's init, s [10, without KVM 60]");
+  app.add_option("--preparations", options.preparations, "Snapshots made at the same time")
+      ->capture_default_str()
+      ->check(CLI::Range(1U, 64U));
+}
+
+void complete(Options& options) {
+  const std::string suffix = options.instance.empty() ? "caisson" : "caisson-" + options.instance;
+  if (options.state_dir.empty()) options.state_dir = "/var/lib/" + suffix;
+  if (options.run_dir.empty()) options.run_dir = "/run/" + suffix;
+  if (options.memory_mib == 0) {
+    const auto pages = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES));
+    options.memory_mib = pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) / (1024 * 1024) * 3 / 4;
+  }
+}
+
+Status make_folder(const std::string& path, ::mode_t mode) {
+  std::error_code failed;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), failed);
+  if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return ok();
+  return Error::system(errno, "make folder", path);
+}
+
+Result<std::pair<std::string, unsigned short>> parse_listen(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  const std::string port = colon == std::string::npos ? "" : text.substr(colon + 1);
+  if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos ||
+      std::stoul(port) > 65535) {
+    return Error{.code = "BadOption", .message = "--listen wants ADDRESS:PORT, not " + text};
+  }
+  return std::pair{text.substr(0, colon), static_cast<unsigned short>(std::stoul(port))};
+}
+
+PoolSettings pool_settings(const Options& options, Metrics& metrics) {
+  PoolSettings settings;
+  settings.limits = {.environments = std::min<std::size_t>(options.max_environments, options.uid_count - 1),
+                     .memory_bytes = options.memory_mib << 20};
+  settings.ages = {.freeze_after = std::chrono::milliseconds(options.freeze_after_ms),
+                   .reclaim_after = std::chrono::seconds(options.reclaim_after_s)};
+  settings.snapshot_bytes = options.snapshot_mib << 20;
+  settings.on_start = [&metrics](const char* what, double seconds, bool succeeded) {
+    metrics.count_start(what, seconds, succeeded);
+  };
+  return settings;
+}
+
+std::string health(vmm::Accelerator accelerator, const Images& images, const NetdLink& netd,
+                   const Pool& pool) {
+  const PoolStats stats = pool.stats();
+  return nlohmann::json{{"status", netd.is_connected() ? "ok" : "degraded"},
+                        {"accelerator", accelerator == vmm::Accelerator::kKvm ? "kvm" : "tcg"},
+                        {"netd", netd.is_connected() ? "connected" : "disconnected"},
+                        {"runtimes", images.offer().runtimes},
+                        {"environments", stats.environments},
+                        {"snapshots", stats.snapshots}}
+      .dump();
+}
+
+/// Waits for SIGTERM or SIGINT, which all threads have blocked.
+void stop_on_signal(Server& server) {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGTERM);
+  ::sigaddset(&signals, SIGINT);
+  int caught = 0;
+  (void)::sigwait(&signals, &caught);
+  spdlog::info("stopping");
+  server.stop();
+}
+
+void block_signals() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGTERM);
+  ::sigaddset(&signals, SIGINT);
+  (void)::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  (void)::signal(SIGPIPE, SIG_IGN);
+}
+
+Result<CodeStore> open_code_store(const Options& options) {
+  std::error_code failed;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
+  return CodeStore::open(options.state_dir + "/code",
+                         {.unzip = (self.parent_path() / "caisson-unzip").string(),
+                          .uid = options.uid_base + options.uid_count - 1});
+}
+
+Status run(const Options& options) {
+  TRYV(make_folder(options.state_dir, 0700));
+  TRYV(make_folder(options.run_dir, 0755));
+  TRY(const Images images, find_images(options.images));
+  TRY(const auto address, parse_listen(options.listen));
+  TRYV(keep_only_needed_capabilities());
+  TRY(const auto registry, Registry::open(options.state_dir + "/runner.db"));
+  TRY(const CodeStore code, open_code_store(options));
+
+  const vmm::Accelerator accelerator = vmm::probe_accelerator(images.kernel, images.initrd, options.uid_base);
+  const bool slow = accelerator == vmm::Accelerator::kTcg;
+  spdlog::info("accelerator: {}", slow ? "tcg" : "kvm");
+
+  Metrics metrics;
+  UidRange uids(options.uid_base, options.uid_count - 1);
+  boost::asio::thread_pool background(options.preparations);
+  std::once_flag recovered;
+  Deployer* deployer_pointer = nullptr;
+  std::mutex starting;  // held until all parts are there: the link may be connected before
+  std::unique_lock start_lock(starting);
+  NetdLink netd(options.run_dir + "/attach.sock", [&] {
+    const std::lock_guard lock(starting);
+    std::call_once(recovered, [&] { deployer_pointer->recover(); });
+  });
+  const auto init_timeout = std::chrono::seconds(options.init_timeout_s != 0 ? options.init_timeout_s
+                                                 : slow                      ? 60
+                                                                             : 10);
+  MicroVmFactory factory(netd, images, uids,
+                         {.region = options.region,
+                          .accelerator = accelerator,
+                          .init_timeout = init_timeout,
+                          .agent_timeout = std::chrono::seconds(slow ? 20 : 5)});
+  Pool pool(factory, pool_settings(options, metrics));
+  Deployer deployer(
+      {.registry = *registry,
+       .code = code,
+       .factory = factory,
+       .pool = pool,
+       .region = options.region,
+       .offer = images.offer(),
+       .background = [&](std::function<void()> job) { boost::asio::post(background, std::move(job)); }});
+  deployer_pointer = &deployer;
+  Invoker invoker(deployer, pool, [&](const InvokeRecord& record) { metrics.count_invocation(record); });
+  LambdaApi api({.registry = *registry,
+                 .deployer = deployer,
+                 .invoker = invoker,
+                 .region = options.region,
+                 .offer = images.offer(),
+                 .metrics = [&] { return metrics.text(pool.stats(), netd.is_connected()); },
+                 .health = [&] { return health(accelerator, images, netd, pool); },
+                 .count = [&](const std::string& operation,
+                              unsigned status) { metrics.count_request(operation, status); }});
+  TRY(const auto server,
+      Server::listen({.address = address.first,
+                      .port = address.second,
+                      .socket_path = options.run_dir + "/runner.sock",
+                      .workers = options.max_environments + 16,
+                      .handle = [&](const HttpRequest& request) { return api.handle(request); },
+                      .body_limit = &LambdaApi::body_limit,
+                      .too_large = &LambdaApi::too_large}));
+  start_lock.unlock();
+  std::thread stopper([&] { stop_on_signal(*server); });
+  spdlog::info("serving on {} and {}/runner.sock", options.listen, options.run_dir);
+  server->run();
+  // Slots go back in order where that is quick; an invocation or a preparation that runs on ends with the process.
+  (void)pool.shut_down(std::chrono::seconds(2));
+  (void)::unlink((options.run_dir + "/runner.sock").c_str());
+  spdlog::shutdown();
+  std::_Exit(0);
+}
+
+}  // namespace
+}  // namespace caisson::runner
+
+int main(int argc, char** argv) {
+  using namespace caisson::runner;
+  Options options;
+  CLI::App app("Runs functions in microVMs behind an API that Lambda's clients speak.", "runnerd");
+  describe(app, options);
+  CLI11_PARSE(app, argc, argv);
+  complete(options);
+  block_signals();
+  spdlog::set_default_logger(spdlog::stderr_color_mt("runnerd"));
+  spdlog::set_level(spdlog::level::from_str(options.log_level));
+  const caisson::Status status = run(options);
+  if (status) return 0;
+  spdlog::critical("{}", status.error().text());
+  return 1;
+}
