@@ -132,11 +132,20 @@ Result<Entries> permissions(const Json& parameters, bool egress) {
   return entries;
 }
 
-Json ip_permissions(const vpc::State& state, const vpc::SecurityGroup& group, bool egress) {
+RulesByGroup rules_by_group(const vpc::State& state) {
+  RulesByGroup rules;
+  for (const auto& [id, rule] : state.security_group_rules)
+    rules[rule->group].push_back(rule.get());
+  return rules;
+}
+
+Json ip_permissions(const RulesByGroup& rules, const vpc::SecurityGroupId& group, bool egress) {
   std::map<std::tuple<int, int, int>, Json> grouped;
-  for (const auto& [id, rule] : state.security_group_rules) {
+  const auto of_group = rules.find(group);
+  if (of_group == rules.end()) return Json::array();
+  for (const auto* rule : of_group->second) {
     const auto& permission = rule->permission;
-    if (rule->group != group.id || permission.egress != egress) continue;
+    if (permission.egress != egress) continue;
     auto& json = grouped[{permission.protocol, permission.from_port, permission.to_port}];
     if (json.is_null()) {
       json = {{"IpProtocol", protocol_text(permission.protocol)},

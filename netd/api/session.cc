@@ -138,7 +138,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
 
   void on_written(beast::error_code error, std::size_t) {
     if (error) return;
-    if (keep_alive_) return read_header();
+    if (keep_alive_ && !stopping_) return read_header();  // stop() may have come while the reply was written
     beast::error_code ignored;
     stream_.socket().shutdown(asio::socket_base::shutdown_send, ignored);
     stream_.expires_after(context_.limits.transfer);
