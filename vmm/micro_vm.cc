@@ -76,8 +76,7 @@ class QemuMicroVm final : public MicroVm {
   Status load_state(const Fd& state);
 
  private:
-  QemuMicroVm(MicroVmSpec spec, Child child, Fd qmp, Fd agent, Fd console, Resources resources,
-              Start how)
+  QemuMicroVm(MicroVmSpec spec, Child child, Fd qmp, Fd agent, Fd console, Resources resources, Start how)
       : spec_(std::move(spec)),
         child_(std::move(child)),
         qmp_(std::move(qmp)),
