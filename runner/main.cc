@@ -96,8 +96,11 @@ void complete(Options& options) {
 Status make_folder(const std::string& path, ::mode_t mode) {
   std::error_code failed;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), failed);
-  if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return ok();
-  return Error::system(errno, "make folder", path);
+  if (::mkdir(path.c_str(), mode) != 0)
+    return errno == EEXIST ? Status(ok()) : Error::system(errno, "make folder", path);
+  // The process's umask would take the others' bits away.
+  if (::chmod(path.c_str(), mode) != 0) return Error::system(errno, "set the mode of", path);
+  return ok();
 }
 
 Result<std::pair<std::string, unsigned short>> parse_listen(const std::string& text) {
@@ -246,6 +249,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   complete(options);
   block_signals();
+  (void)::umask(0077);  // functions' variables are in the registry
   spdlog::set_default_logger(spdlog::stderr_color_mt("runnerd"));
   spdlog::set_level(spdlog::level::from_str(options.log_level));
   const caisson::Status status = run(options);

@@ -19,27 +19,20 @@ namespace agent = vmm::agent;
 /// A leased slot; returned when destroyed, after what was declared behind it.
 class Slot {
  public:
-  Slot(NetdLink& netd, std::uint32_t number) : netd_(&netd), number_(number) {}
-  Slot(Slot&& other) noexcept : netd_(std::exchange(other.netd_, nullptr)), number_(other.number_) {}
+  Slot(NetdLink& netd, NetdLink::SlotId id) : netd_(&netd), id_(id) {}
+  Slot(Slot&& other) noexcept : netd_(std::exchange(other.netd_, nullptr)), id_(other.id_) {}
   Slot& operator=(Slot&&) = delete;
   ~Slot() {
-    if (netd_ != nullptr) netd_->give_back(number_);
+    if (netd_ != nullptr) netd_->give_back(id_);
   }
-  [[nodiscard]] std::uint32_t number() const { return number_; }
-  [[nodiscard]] NetdLink& netd() const { return *netd_; }
 
-  Status seal() const {
-    TRY(const auto link, netd_->client());
-    return link->seal(number_);
-  }
-  Status unseal() const {
-    TRY(const auto link, netd_->client());
-    return link->unseal(number_);
-  }
+  [[nodiscard]] Status attach(const std::string& interface) const { return netd_->attach(id_, interface); }
+  [[nodiscard]] Status seal() const { return netd_->seal(id_); }
+  [[nodiscard]] Status unseal() const { return netd_->unseal(id_); }
 
  private:
   NetdLink* netd_;
-  std::uint32_t number_;
+  NetdLink::SlotId id_;
 };
 
 class TakenUid {
@@ -201,8 +194,8 @@ Result<MicroVmFactory::Machine> MicroVmFactory::make_machine(const Deployment& d
     return Error{.code = "InvalidRuntime",
                  .message = "There is no image of " + deployment.settings.runtime + "."};
   }
-  TRY(netd::LeasedSlot leased, netd_.lease());
-  Slot slot(netd_, leased.slot);
+  TRY(NetdLink::Leased leased, netd_.lease());
+  Slot slot(netd_, leased.id);
   TRY(const std::uint32_t uid, uids_.take());
   Machine machine{.slot = std::move(slot), .tap = std::move(leased.tap), .user = {uids_, uid}};
   machine.spec = {.kernel = images_.kernel,
@@ -219,7 +212,7 @@ Result<MicroVmFactory::Machine> MicroVmFactory::make_machine(const Deployment& d
 Status MicroVmFactory::attach(Machine& machine, const Deployment& deployment) {
   if (deployment.placements.empty()) return Error{.code = "InternalError", .message = "no interface"};
   const Placement& placement = deployment.placements[turn_++ % deployment.placements.size()];
-  return netd_.attach(machine.slot.number(), placement.interface);
+  return machine.slot.attach(placement.interface);
 }
 
 Status MicroVmFactory::init(Machine& machine, const Deployment& deployment) {

@@ -45,31 +45,87 @@ bool NetdLink::is_connected() const {
   return client_ != nullptr;
 }
 
-Result<netd::LeasedSlot> NetdLink::lease() {
-  TRY(const auto link, client());
-  return link->lease();
+Result<NetdLink::Use> NetdLink::use(SlotId id) const {
+  const std::lock_guard lock(mutex_);
+  if (!client_) return unavailable();
+  const auto found = slots_.find(id);
+  if (found == slots_.end() || found->second.connection != connection_) {
+    return Error{.code = "SlotLost", .message = "the slot was lost with an earlier connection to netd"};
+  }
+  return Use{client_, found->second};
 }
 
-Status NetdLink::attach(std::uint32_t slot, const std::string& interface) {
-  TRY(const auto link, client());
-  TRY(const netd::Attached attached, link->attach(slot, interface));
+Result<NetdLink::Leased> NetdLink::lease() {
+  std::uint64_t connection = 0;
+  std::shared_ptr<netd::AttachClient> link;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!client_) return unavailable();
+    link = client_;
+    connection = connection_;
+  }
+  TRY(netd::LeasedSlot leased, link->lease());
   const std::lock_guard lock(mutex_);
-  generations_[slot] = attached.generation;
+  const SlotId id = next_slot_++;
+  slots_[id] = {.number = leased.slot, .generation = 0, .connection = connection};
+  return Leased{id, std::move(leased.tap)};
+}
+
+Status NetdLink::attach(SlotId id, const std::string& interface) {
+  TRY(const Use used, use(id));
+  TRY(const netd::Attached attached, used.client->attach(used.slot.number, interface));
+  const std::lock_guard lock(mutex_);
+  slots_[id].generation = attached.generation;
   return ok();
 }
 
-void NetdLink::give_back(std::uint32_t slot) {
-  std::shared_ptr<netd::AttachClient> link;
-  bool attached = false;
+Status NetdLink::seal(SlotId id) {
+  TRY(const Use used, use(id));
+  return used.client->seal(used.slot.number);
+}
+
+Status NetdLink::unseal(SlotId id) {
+  TRY(const Use used, use(id));
+  return used.client->unseal(used.slot.number);
+}
+
+void NetdLink::give_back(SlotId id) {
+  const auto used = use(id);
   {
     const std::lock_guard lock(mutex_);
-    attached = generations_.erase(slot) != 0;
-    link = client_;
+    slots_.erase(id);
   }
-  if (!link) return;
-  if (attached) (void)link->detach(slot);
-  if (const Status returned = link->give_back(slot); !returned) {
-    spdlog::warn("slot {} could not be returned: {}", slot, returned.error().text());
+  if (!used) return;
+  const std::uint32_t number = used.value().slot.number;
+  if (used.value().slot.generation != 0) (void)used.value().client->detach(number);
+  if (const Status returned = used.value().client->give_back(number); !returned) {
+    spdlog::warn("slot {} could not be returned: {}", number, returned.error().text());
+  }
+}
+
+void NetdLink::claim_slots(netd::AttachClient& client, std::uint64_t connection) {
+  std::map<SlotId, Slot> attached;
+  {
+    const std::lock_guard lock(mutex_);
+    attached = slots_;
+  }
+  std::erase_if(attached, [](const auto& item) { return item.second.generation == 0; });
+  for (const auto& [id, slot] : attached) {
+    // The microVM holds the tap; the descriptor that comes with the answer is closed.
+    if (const auto resumed = client.resume(slot.number, slot.generation); !resumed) {
+      spdlog::warn("slot {} could not be resumed: {}", slot.number, resumed.error().text());
+      continue;
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      if (const auto found = slots_.find(id); found != slots_.end()) {
+        found->second.connection = connection;
+        continue;
+      }
+    }
+    // Its environment ended meanwhile.
+    (void)client.detach(slot.number);
+    (void)client.give_back(slot.number);
   }
 }
 
@@ -77,17 +133,8 @@ std::shared_ptr<netd::AttachClient> NetdLink::connect() {
   auto made = netd::AttachClient::connect(path_);
   if (!made) return nullptr;
   std::shared_ptr<netd::AttachClient> link = std::move(made).value();
-  std::map<std::uint32_t, std::uint64_t> slots;
-  {
-    const std::lock_guard lock(mutex_);
-    slots = generations_;
-  }
-  for (const auto& [slot, generation] : slots) {
-    // The microVM holds the tap; the descriptor that comes with the answer is closed.
-    if (const auto resumed = link->resume(slot, generation); !resumed) {
-      spdlog::warn("slot {} could not be resumed: {}", slot, resumed.error().text());
-    }
-  }
+  // No other thread has the new connection yet: `connection_` is published with it.
+  claim_slots(*link, connection_ + 1);
   return link;
 }
 
@@ -109,6 +156,7 @@ void NetdLink::run() {
     const auto link = connect();
     lock.lock();
     client_ = link;
+    if (link) ++connection_;
     lock.unlock();
     if (link) {
       spdlog::info("connected to {}", path_);

@@ -30,23 +30,45 @@ class NetdLink {
   Result<std::shared_ptr<netd::AttachClient>> client() const;
   [[nodiscard]] bool is_connected() const;
 
-  // Slots: as AttachClient's, and remembered for the next connection from lease to return.
-  Result<netd::LeasedSlot> lease();
-  Status attach(std::uint32_t slot, const std::string& interface);
-  /// Detaches and returns. Errors are of no use to the caller: a lost connection returns the slot, too.
-  void give_back(std::uint32_t slot);
+  /// A slot in use. Numbers are used again, ids never: a slot that was lost with its connection can't be mistaken
+  /// for one that was leased later.
+  using SlotId = std::uint64_t;
+  struct Leased {
+    SlotId id = 0;
+    Fd tap;
+  };
+  Result<Leased> lease();
+  // Errors of the following: "SlotLost" when the slot was not carried over to the present connection; netd's.
+  Status attach(SlotId id, const std::string& interface);
+  Status seal(SlotId id);
+  Status unseal(SlotId id);
+  /// Detaches and returns; a lost slot is only forgotten. The microVM must be dead.
+  void give_back(SlotId id);
 
  private:
   void run();
+  struct Slot {
+    std::uint32_t number = 0;
+    std::uint64_t generation = 0;  ///< 0: not attached
+    std::uint64_t connection = 0;  ///< the one that it belongs to
+  };
+  struct Use {
+    std::shared_ptr<netd::AttachClient> client;
+    Slot slot;
+  };
+  Result<Use> use(SlotId id) const;
   std::shared_ptr<netd::AttachClient> connect();
+  void claim_slots(netd::AttachClient& client, std::uint64_t connection);
   void wait_until_lost(const netd::AttachClient& client);
   bool wait_before_retry();
 
   const std::string path_;
   const std::function<void()> connected_;
-  mutable std::mutex mutex_;  ///< guards the following three
+  mutable std::mutex mutex_;  ///< guards the following; all threads that start or end environments come here
   std::shared_ptr<netd::AttachClient> client_;
-  std::map<std::uint32_t, std::uint64_t> generations_;  ///< of the attached slots
+  std::uint64_t connection_ = 0;
+  std::map<SlotId, Slot> slots_;
+  SlotId next_slot_ = 1;
   bool stopping_ = false;
   Fd wake_;
   std::thread thread_;

@@ -1,0 +1,159 @@
+#include "runner/api/server.hh"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "base/fd.hh"
+#include "runner/functions/code_store.hh"
+
+namespace caisson::runner {
+namespace {
+
+class ServerTest : public testing::Test {
+ protected:
+  ServerTest()
+      : folder_(std::filesystem::temp_directory_path() / ("caisson-server-" + random_hex().substr(0, 8))) {
+    std::filesystem::create_directory(folder_);
+    auto server =
+        Server::listen({.address = "127.0.0.1",
+                        .port = 0,
+                        .socket_path = folder_ / "s",
+                        .workers = 2,
+                        .handle = [](const HttpRequest& request) { return answer(request); },
+                        .body_limit = [](const std::string&, const std::string&) { return std::size_t{10}; },
+                        .too_large =
+                            [](const std::string&, const std::string&) {
+                              return HttpResponse{.status = 413, .headers = {}, .body = "too large"};
+                            }});
+    server_ = std::move(server).value();
+    thread_ = std::thread([this] { server_->run(); });
+  }
+  ~ServerTest() override {
+    server_->stop();
+    thread_.join();
+    server_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  static HttpResponse answer(const HttpRequest& request) {
+    if (request.target == "/nothing") return {.status = 204, .headers = {}, .content_type = {}};
+    return {.status = 200,
+            .headers = {{"x-amzn-RequestId", "r"}},
+            .body = request.method + " " + request.target + " " + request.body + " " + request.header("x-a") +
+                    (request.operator_socket ? " operator" : "")};
+  }
+
+  Fd connect_tcp() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(server_->port());
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    Fd socket = Fd::own(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    return socket;
+  }
+
+  static void write(const Fd& socket, const std::string& text) {
+    EXPECT_EQ(::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(text.size()));
+  }
+  /// Until `end` has been read or the peer has closed.
+  static std::string read_until(const Fd& socket, const std::string& end) {
+    std::string text;
+    char buffer[4096];
+    while (text.find(end) == std::string::npos) {
+      const ssize_t size = ::recv(socket.get(), buffer, sizeof buffer, 0);
+      if (size <= 0) break;
+      text.append(buffer, static_cast<std::size_t>(size));
+    }
+    return text;
+  }
+
+  std::filesystem::path folder_;
+  std::unique_ptr<Server> server_;
+  std::thread thread_;
+};
+
+TEST_F(ServerTest, AnswersAndKeepsTheConnection) {
+  const Fd socket = connect_tcp();
+  for (int i = 0; i < 3; ++i) {
+    write(socket, "POST /x HTTP/1.1\r\nHost: h\r\nX-A: v\r\nContent-Length: 3\r\n\r\nabc");
+    const std::string reply = read_until(socket, "POST /x abc v");
+    EXPECT_TRUE(reply.starts_with("HTTP/1.1 200 OK\r\n")) << reply;
+    EXPECT_NE(reply.find("x-amzn-RequestId: r\r\n"), std::string::npos);
+  }
+}
+
+TEST_F(ServerTest, TheUnixSocketIsTheOperators) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = folder_ / "s";
+  path.copy(address.sun_path, path.size());
+  const Fd socket = Fd::own(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  write(socket, "GET /y HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  EXPECT_NE(read_until(socket, "never").find("GET /y   operator"), std::string::npos);
+  struct stat status {};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0660U);
+}
+
+TEST_F(ServerTest, BodiesBeyondTheLimitAreRefusedBeforeTheyAreRead) {
+  const Fd announced = connect_tcp();
+  write(announced, "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n");
+  EXPECT_TRUE(read_until(announced, "too large").starts_with("HTTP/1.1 413"));
+  const Fd chunked = connect_tcp();
+  write(chunked,
+        "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n12345678901\r\n0\r\n\r\n");
+  EXPECT_TRUE(read_until(chunked, "too large").starts_with("HTTP/1.1 413"));
+}
+
+TEST_F(ServerTest, ContinuesWhenAskedTo) {
+  const Fd socket = connect_tcp();
+  write(socket, "PUT /x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+  EXPECT_TRUE(read_until(socket, "\r\n\r\n").starts_with("HTTP/1.1 100 Continue"));
+  write(socket, "abc");
+  EXPECT_TRUE(read_until(socket, "PUT /x abc").starts_with("HTTP/1.1 200"));
+}
+
+TEST_F(ServerTest, NoContentHasNoLength) {
+  const Fd socket = connect_tcp();
+  write(socket, "DELETE /nothing HTTP/1.1\r\nHost: h\r\n\r\n");
+  const std::string reply = read_until(socket, "\r\n\r\n");
+  EXPECT_TRUE(reply.starts_with("HTTP/1.1 204"));
+  EXPECT_EQ(reply.find("Content-Length"), std::string::npos);
+}
+
+TEST_F(ServerTest, WhatIsNotHttpIsRefused) {
+  const Fd socket = connect_tcp();
+  write(socket, "hello\r\n\r\n");
+  EXPECT_TRUE(read_until(socket, "never").starts_with("HTTP/1.1 400"));
+  const Fd other = connect_tcp();
+  write(other, "GET /" + std::string(100'000, 'x') + " HTTP/1.1\r\n\r\n");
+  (void)read_until(other, "never");
+  const Fd after = connect_tcp();
+  write(after, "GET /z HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  EXPECT_NE(read_until(after, "never").find("GET /z"), std::string::npos);
+}
+
+TEST(Server, APortInUseIsNamed) {
+  ServerSettings settings{.address = "127.0.0.1", .port = 0, .handle = {}};
+  const auto first = Server::listen(settings);
+  ASSERT_TRUE(first);
+  settings.port = first.value()->port();
+  const auto second = Server::listen(settings);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, "EADDRINUSE");
+  EXPECT_NE(second.error().message.find("127.0.0.1:"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace caisson::runner
