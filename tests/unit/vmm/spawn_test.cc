@@ -65,8 +65,7 @@ TEST(Spawn, InheritsWhatItIsGivenInOrderAndNothingElse) {
   ASSERT_EQ(::write(fds[1].get(), "one\n", 4), 4);
   ASSERT_EQ(::write(fds[3].get(), "two\n", 4), 4);
   const auto outcome =
-      run("read a <&3; read b <&4; echo $a $b; ls /proc/$$/fd",
-          {fds[2].get(), fds[0].get()});
+      run("read a <&3; read b <&4; echo $a $b; ls /proc/$$/fd", {fds[2].get(), fds[0].get()});
   EXPECT_EQ(outcome.output, "two one\n0\n1\n2\n3\n4\n");
 }
 
