@@ -152,7 +152,12 @@ Status AgentClient::thawed(const agent::Thawed& request, Deadline deadline) {
 }
 
 Result<AgentClient::InvokeResult> AgentClient::invoke(const agent::Invoke& request, Deadline deadline) {
-  TRYV(impl_->send(request, deadline));
+  if (auto sent = impl_->send(request, deadline); !sent) {
+    Error error = std::move(sent).error();
+    // Half an event may be on its way: nothing can follow it.
+    if (error.code == "Timeout") error.code = "Disconnected";
+    return error;
+  }
   auto received = impl_->receive(deadline, "response");
   if (!received) {
     if (received.error().code == "Timeout") impl_->given_up.insert(request.request_id);

@@ -18,7 +18,7 @@ namespace caisson::vmm {
 /// Speaks with one guest's agent. Used by one thread at a time; borrows the descriptor (MicroVm::agent_fd()).
 ///
 /// Errors of every call: "Timeout" when the deadline has passed (the call may then be followed by reset()
-/// after an invoke, by nothing else after the others), "Disconnected" when the peer closed,
+/// after an invoke, by nothing else after the others), "Disconnected" when the peer closed or did not even take the request,
 /// "MalformedMessage" and "UnexpectedMessage" when the guest broke the protocol, or the errno of the socket.
 /// After any error but Timeout of invoke the microVM must be killed.
 class AgentClient {

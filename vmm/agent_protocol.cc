@@ -20,14 +20,13 @@ Error malformed(const std::string& what) {
 }
 
 std::string frame(const Map& map) {
-  const std::string body = cbor::encode(map);
+  std::string out = cbor::encode(map, std::string(kLengthBytes, '\0'));
+  const std::size_t length = out.size() - kLengthBytes;
   // Every member that can be long is limited where it comes from; a longer message is a bug.
-  if (body.size() > kMaxMessageBytes) std::abort();
-  std::string out;
-  out.reserve(kLengthBytes + body.size());
+  if (length > kMaxMessageBytes) std::abort();
   for (std::size_t i = 0; i < kLengthBytes; ++i)
-    out.push_back(static_cast<char>(body.size() >> (8 * i)));
-  return out += body;
+    out[i] = static_cast<char>(length >> (8 * i));
+  return out;
 }
 
 /// Takes members out of a decoded map; the first that is missing, of another type or out of range is
@@ -96,33 +95,33 @@ constexpr std::size_t kMaxArn = 2048;
 constexpr std::int64_t kMaxMib = 1 << 20;
 
 struct HostEncoder {
-  Map operator()(const Init& m) const {
+  Map operator()(Init& m) const {
     return {{"type", "init"},
             {"environment", m.environment},
             {"handler", m.handler},
             {"memory_mib", m.memory_mib},
             {"tmp_mib", m.tmp_mib},
             {"clock_ns", m.clock_ns},
-            {"entropy", Bytes{m.entropy}}};
+            {"entropy", Bytes{std::move(m.entropy)}}};
   }
-  Map operator()(const PrepareSnapshot&) const { return {{"type", "prepare_snapshot"}}; }
-  Map operator()(const Restored& m) const {
+  Map operator()(PrepareSnapshot&) const { return {{"type", "prepare_snapshot"}}; }
+  Map operator()(Restored& m) const {
     return {{"type", "restored"},
             {"clock_ns", m.clock_ns},
-            {"entropy", Bytes{m.entropy}},
+            {"entropy", Bytes{std::move(m.entropy)}},
             {"environment", m.environment}};
   }
-  Map operator()(const Thawed& m) const { return {{"type", "thawed"}, {"clock_ns", m.clock_ns}}; }
-  Map operator()(const Invoke& m) const {
+  Map operator()(Thawed& m) const { return {{"type", "thawed"}, {"clock_ns", m.clock_ns}}; }
+  Map operator()(Invoke& m) const {
     return {{"type", "invoke"},
             {"request_id", m.request_id},
             {"deadline_ms", m.deadline_ms},
             {"arn", m.arn},
             {"trace_id", m.trace_id},
             {"client_context", m.client_context},
-            {"payload", Bytes{m.payload}}};
+            {"payload", Bytes{std::move(m.payload)}}};
   }
-  Map operator()(const Reset&) const { return {{"type", "reset"}}; }
+  Map operator()(Reset&) const { return {{"type", "reset"}}; }
 };
 
 const char* text_of(ErrorKind kind) {
@@ -150,37 +149,37 @@ ErrorKind kind_of(Members& members) {
 }
 
 struct GuestEncoder {
-  Map operator()(const Ready&) const { return {{"type", "ready"}}; }
-  Map operator()(const Initialized& m) const {
+  Map operator()(Ready&) const { return {{"type", "ready"}}; }
+  Map operator()(Initialized& m) const {
     return {{"type", "initialized"}, {"duration_us", m.duration_us}, {"max_memory_mib", m.max_memory_mib}};
   }
-  Map operator()(const InitError& m) const {
-    return {{"type", "init_error"}, {"error_type", m.error_type}, {"payload", Bytes{m.payload}}};
+  Map operator()(InitError& m) const {
+    return {{"type", "init_error"}, {"error_type", m.error_type}, {"payload", Bytes{std::move(m.payload)}}};
   }
-  Map operator()(const Prepared& m) const {
+  Map operator()(Prepared& m) const {
     return {{"type", "prepared"}, {"destroyed_sockets", m.destroyed_sockets}};
   }
-  Map operator()(const RestoredAcknowledged&) const { return {{"type", "restored"}}; }
-  Map operator()(const ThawedAcknowledged&) const { return {{"type", "thawed"}}; }
-  Map operator()(const ResetDone&) const { return {{"type", "reset_done"}}; }
-  Map operator()(const Response& m) const {
+  Map operator()(RestoredAcknowledged&) const { return {{"type", "restored"}}; }
+  Map operator()(ThawedAcknowledged&) const { return {{"type", "thawed"}}; }
+  Map operator()(ResetDone&) const { return {{"type", "reset_done"}}; }
+  Map operator()(Response& m) const {
     return {{"type", "response"},
             {"request_id", m.request_id},
-            {"payload", Bytes{m.payload}},
+            {"payload", Bytes{std::move(m.payload)}},
             {"duration_us", m.duration_us},
             {"max_memory_mib", m.max_memory_mib}};
   }
-  Map operator()(const InvokeError& m) const {
+  Map operator()(InvokeError& m) const {
     return {{"type", "error"},
             {"request_id", m.request_id},
             {"error_type", m.error_type},
-            {"payload", Bytes{m.payload}},
+            {"payload", Bytes{std::move(m.payload)}},
             {"kind", text_of(m.kind)},
             {"duration_us", m.duration_us},
             {"max_memory_mib", m.max_memory_mib}};
   }
-  Map operator()(const Log& m) const {
-    return {{"type", "log"}, {"bytes", Bytes{m.bytes}}, {"dropped", m.dropped}};
+  Map operator()(Log& m) const {
+    return {{"type", "log"}, {"bytes", Bytes{std::move(m.bytes)}}, {"dropped", m.dropped}};
   }
 };
 
@@ -262,11 +261,11 @@ Result<std::string> type_in(const Map& map) {
 
 }  // namespace
 
-std::string encode(const HostMessage& message) {
+std::string encode(HostMessage message) {
   return frame(std::visit(HostEncoder{}, message));
 }
 
-std::string encode(const GuestMessage& message) {
+std::string encode(GuestMessage message) {
   return frame(std::visit(GuestEncoder{}, message));
 }
 
@@ -314,8 +313,13 @@ Result<std::optional<std::string>> FrameReader::next() {
   if (length == 0 || length > kMaxMessageBytes)
     return malformed("a frame of " + std::to_string(length) + " bytes");
   if (rest.size() < kLengthBytes + length) return std::optional<std::string>();
+  const bool is_last = rest.size() == kLengthBytes + length;
   consumed_ += kLengthBytes + length;
-  return std::optional<std::string>(rest.substr(kLengthBytes, length));
+  if (!is_last) return std::optional<std::string>(rest.substr(kLengthBytes, length));
+  // The usual case, and one copy of a large payload less.
+  std::string body = std::exchange(buffer_, {});
+  body.erase(0, std::exchange(consumed_, 0) - length);
+  return std::optional<std::string>(std::move(body));
 }
 
 }  // namespace caisson::vmm::agent

@@ -155,8 +155,8 @@ using GuestMessage = std::variant<Ready, Initialized, InitError, Prepared, Resto
 // -----------------------------------------------------------------------------------------------------
 
 /// A whole frame, length first. Total: a message over kMaxMessageBytes is the caller's bug and aborts.
-std::string encode(const HostMessage& message);
-std::string encode(const GuestMessage& message);
+std::string encode(HostMessage message);
+std::string encode(GuestMessage message);
 
 /// One frame's body to a message. Errors: "MalformedMessage" and what is wrong with it.
 Result<HostMessage> decode_host_message(std::string_view body);

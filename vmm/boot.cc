@@ -21,6 +21,7 @@ Result<std::unique_ptr<MicroVm>> attempt(const MicroVmSpec& spec, const Fd& tap,
   TRY(auto vm, MicroVm::boot(spec, std::move(copy), share_memory));
   AgentClient agent(vm->agent_fd(), [](std::string_view, std::int64_t) {});
   if (auto ready = agent.wait_ready(deadline); !ready) {
+    vm->kill();
     std::string console = vm->console();
     if (console.size() > kConsoleInError) console.erase(0, console.size() - kConsoleInError);
     return std::move(ready).error().within("boot (console: " + console + ")");

@@ -9,6 +9,9 @@ namespace {
 // Major types, RFC 8949 section 3.1.
 enum Major : std::uint8_t { kUnsigned = 0, kNegative = 1, kByteString = 2, kTextString = 3, kMap = 5 };
 
+/// Of all members but the byte strings.
+constexpr std::size_t kTypicalBytes = 1024;
+
 void put_head(std::string& out, Major major, std::uint64_t argument) {
   int bytes = 0;
   std::uint8_t info = 0;
@@ -153,8 +156,13 @@ class Decoder {
 
 }  // namespace
 
-std::string encode(const Map& map) {
-  std::string out;
+std::string encode(const Map& map, std::string prefix) {
+  std::string out = std::move(prefix);
+  std::size_t largest = 0;
+  for (const auto& [key, value] : map) {
+    if (const auto* bytes = std::get_if<Bytes>(&value)) largest += bytes->value.size();
+  }
+  out.reserve(out.size() + largest + kTypicalBytes);
   put_head(out, kMap, map.size());
   for (const auto& [key, value] : map) {
     put_text(out, key);

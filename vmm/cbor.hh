@@ -25,7 +25,8 @@ using TextMap = std::map<std::string, std::string>;
 using Value = std::variant<std::int64_t, std::string, Bytes, TextMap>;
 using Map = std::map<std::string, Value>;
 
-std::string encode(const Map& map);
+/// `prefix` and then the map: a frame's head and body in one piece, since a payload is large and a guest is small.
+std::string encode(const Map& map, std::string prefix = {});
 
 /// Errors: "MalformedMessage". No member may come twice, and nothing may follow the map.
 Result<Map> decode(std::string_view body);

@@ -42,7 +42,8 @@ class Drainer {
 
   void remove(int raw) {
     const std::lock_guard lock(mutex_);
-    consoles_.erase(raw);
+    const auto console = consoles_.extract(raw);
+    if (console) console.mapped().ring->end();
   }
 
   void read_once(int raw) {
@@ -90,6 +91,17 @@ void RingBuffer::put(std::string_view bytes) {
 std::string RingBuffer::text() const {
   const std::lock_guard lock(mutex_);
   return bytes_.substr(next_) + bytes_.substr(0, next_);
+}
+
+void RingBuffer::end() {
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  ended_changed_.notify_all();
+}
+
+bool RingBuffer::wait_end(std::chrono::milliseconds time) const {
+  std::unique_lock lock(mutex_);
+  return ended_changed_.wait_for(lock, time, [this] { return ended_; });
 }
 
 std::shared_ptr<const RingBuffer> drain_console(Fd socket) {

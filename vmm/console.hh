@@ -1,6 +1,8 @@
 // The last bytes of each guest's serial console.
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -19,10 +21,16 @@ class RingBuffer {
   explicit RingBuffer(std::size_t capacity) : capacity_(capacity) {}
   void put(std::string_view bytes);
   [[nodiscard]] std::string text() const;
+  /// There will be no more.
+  void end();
+  /// Until end() was called; false: not in time.
+  [[nodiscard]] bool wait_end(std::chrono::milliseconds time) const;
 
  private:
   const std::size_t capacity_;
   mutable std::mutex mutex_;
+  mutable std::condition_variable ended_changed_;
+  bool ended_ = false;
   std::string bytes_;  ///< full: the oldest byte is at next_
   std::size_t next_ = 0;
 };

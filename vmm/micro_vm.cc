@@ -27,6 +27,7 @@ using nlohmann::json;
 // Generous: under TCG on a host with more work than cores a QEMU may wait long for its turn.
 constexpr auto kQmpTimeout = std::chrono::seconds(60);
 constexpr auto kMigrationTimeout = std::chrono::seconds(120);
+constexpr auto kConsoleTimeout = std::chrono::seconds(10);
 constexpr const char* kKvmDevice = "/dev/kvm";
 
 Deadline in(std::chrono::milliseconds duration) {
@@ -127,6 +128,7 @@ Result<std::unique_ptr<QemuMicroVm>> QemuMicroVm::start(const MicroVmSpec& spec,
   agent.theirs.reset();
   console.theirs.reset();
   if (auto status = vm->qmp_.negotiate(in(kQmpTimeout)); !status) {
+    vm->kill();
     return std::move(status).error().within("start QEMU (" + vm->console() + ")");
   }
   return vm;
@@ -196,6 +198,8 @@ void QemuMicroVm::kill() {
   siginfo_t info{};
   while (::waitid(P_PIDFD, static_cast<id_t>(child_.pidfd.get()), &info, WEXITED) != 0 && errno == EINTR) {
   }
+  // So that console() then has the process's last words, which say why it ended.
+  (void)console_->wait_end(kConsoleTimeout);
 }
 
 }  // namespace

@@ -11,9 +11,10 @@ namespace caisson::vmm::test {
 namespace {
 
 constexpr const char* kCode = R"(
-import os, random, time, uuid, sys, threading
+import os, random, ssl, sys, time, uuid
 
 COUNT = 0
+ssl.RAND_bytes(1)  # seeds OpenSSL's generator before the snapshot
 
 def handler(event, context):
     global COUNT
@@ -27,6 +28,8 @@ def handler(event, context):
         time.sleep(event["seconds"])
     if action == "large":
         return "x" * event["bytes"]
+    if action == "allocate":
+        return len([bytes([i % 255 + 1]) * (1 << 20) for i in range(event["mebibytes"])])
     if action == "flood":
         for _ in range(event["lines"]):
             print("y" * 99)
@@ -45,7 +48,7 @@ def handler(event, context):
                 "NoNewPrivs": status["NoNewPrivs"], "root": refused("/var/task/x"), "port": refused("/dev/vport0p1"),
                 "env": dict(os.environ), "layer": open("/opt/a").read() if os.path.exists("/opt/a") else None}
     print("handled", context.aws_request_id)
-    return {"count": COUNT, "random": random.random(), "uuid": str(uuid.uuid4()), "urandom": os.urandom(16).hex(),
+    return {"count": COUNT, "random": random.random(), "uuid": str(uuid.uuid4()), "urandom": os.urandom(16).hex(), "ssl": ssl.RAND_bytes(16).hex(),
             "time": time.time(), "remaining": context.get_remaining_time_in_millis(), "name": context.function_name,
             "stream": os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME"), "kept": os.path.exists("/tmp/kept"), "event": event}
 )";
@@ -117,7 +120,7 @@ TEST_F(BootRestore, ClonesShareTheInitAndNothingRandom) {
   EXPECT_EQ(b["count"], 1);
   EXPECT_EQ(a["name"], "f");
   EXPECT_EQ(a["stream"], "s");
-  for (const char* member : {"random", "uuid", "urandom"})
+  for (const char* member : {"random", "uuid", "urandom", "ssl"})
     EXPECT_NE(a[member], b[member]) << member;
   EXPECT_GT(a["remaining"], 5000);
   EXPECT_NE(first->log.find("handled r-1\n"), std::string::npos) << first->log;
@@ -183,6 +186,16 @@ TEST_F(BootRestore, AnExitIsReportedAndTheRuntimeStartedAgain) {
   EXPECT_EQ(error.error_type, "Runtime.ExitError");
   EXPECT_EQ(nlohmann::json::parse(error.payload)["errorMessage"],
             "RequestId: r-1 Error: Runtime exited with error: exit status 3");
+  EXPECT_EQ(guest->response("r-2", nlohmann::json::object())["count"], 1);
+}
+
+TEST_F(BootRestore, OutOfMemoryEndsTheRuntimeOnly) {
+  auto guest = clone();
+  const auto result = guest->invoke("r-1", {{"action", "allocate"}, {"mebibytes", 200}});
+  const auto& error = std::get<agent::InvokeError>(result);
+  EXPECT_EQ(error.kind, agent::ErrorKind::kExit);
+  EXPECT_EQ(nlohmann::json::parse(error.payload)["errorMessage"],
+            "RequestId: r-1 Error: Runtime exited with error: signal: killed");
   EXPECT_EQ(guest->response("r-2", nlohmann::json::object())["count"], 1);
 }
 

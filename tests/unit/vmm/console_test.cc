@@ -37,6 +37,7 @@ TEST(DrainConsole, AWriterIsNeverHeldUpAndTheEndIsKept) {
   ASSERT_EQ(::shutdown(pair.theirs.get(), SHUT_WR), 0);
   char byte = 0;
   EXPECT_EQ(::read(pair.theirs.get(), &byte, 1), 0);
+  EXPECT_TRUE(ring->wait_end(std::chrono::seconds(60)));
   EXPECT_EQ(ring->text().size(), kConsoleBytes);
   EXPECT_TRUE(ring->text().ends_with("xend"));
 }

@@ -21,6 +21,9 @@ namespace {
 /// Of logs that wait for the host: more is left in the runtime's pipe, or dropped while no one reads.
 constexpr std::size_t kMaxPendingBytes = 256 * 1024;
 
+/// A runtime needs one, an extension another.
+constexpr std::size_t kMaxConnections = 64;
+
 std::int64_t monotonic_us() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
@@ -29,8 +32,15 @@ std::int64_t monotonic_us() {
 
 }  // namespace
 
-void Agent::send(const agent::GuestMessage& message) {
-  out_ += agent::encode(message);
+void Agent::send(agent::GuestMessage message) {
+  std::string frame = agent::encode(std::move(message));
+  // While the host lags behind a stream of logs, nothing else would ever shorten it.
+  if (written_ > kMaxPendingBytes) out_.erase(0, std::exchange(written_, 0));
+  if (out_.empty()) {
+    out_ = std::move(frame);
+  } else {
+    out_ += frame;
+  }
   write_port();
 }
 
@@ -44,11 +54,13 @@ Status Agent::run() {
 
 Status Agent::step() {
   std::vector<pollfd> entries = {
-      {.fd = port_.get(), .events = static_cast<short>(POLLIN | (out_.empty() ? 0 : POLLOUT)), .revents = 0},
+      {.fd = port_.get(),
+       .events = static_cast<short>(POLLIN | (pending() == 0 ? 0 : POLLOUT)),
+       .revents = 0},
       {.fd = signals_.get(), .events = POLLIN, .revents = 0},
-      {.fd = listener_.get(), .events = POLLIN, .revents = 0}};
+      {.fd = connections_.size() < kMaxConnections ? listener_.get() : -1, .events = POLLIN, .revents = 0}};
   // Back-pressure while the host reads; otherwise the output is taken, and dropped when there is too much.
-  const bool take_output = out_.size() < kMaxPendingBytes || !host_is_reading();
+  const bool take_output = pending() < kMaxPendingBytes || !host_is_reading();
   entries.push_back({.fd = take_output ? runtime_.output() : -1, .events = POLLIN, .revents = 0});
   for (const auto& connection : connections_) {
     entries.push_back({.fd = connection.fd(), .events = connection.wanted_events(), .revents = 0});
@@ -74,27 +86,29 @@ Status Agent::read_port() {
     if (count == 0) return ok();
     frames_.feed({chunk, static_cast<std::size_t>(count)});
     for (;;) {
-      TRY(const auto body, frames_.next());
+      TRY(auto body, frames_.next());
       if (!body) break;
-      TRY(const auto message, agent::decode_host_message(*body));
-      TRYV(handle(message));
+      TRY(auto message, agent::decode_host_message(*body));
+      body.reset();
+      TRYV(handle(std::move(message)));
     }
   }
 }
 
 void Agent::write_port() {
-  std::size_t written = 0;
-  while (written < out_.size()) {
-    const ssize_t count = ::write(port_.get(), out_.data() + written, out_.size() - written);
+  while (pending() > 0) {
+    const ssize_t count = ::write(port_.get(), out_.data() + written_, pending());
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) break;
-    written += static_cast<std::size_t>(count);
+    if (count <= 0) return;
+    written_ += static_cast<std::size_t>(count);
   }
-  out_.erase(0, written);
+  // Freed as a whole: the port takes 32 KiB at a time, and to move the rest each time would cost a second.
+  out_ = {};
+  written_ = 0;
 }
 
 void Agent::accept_connections() {
-  for (;;) {
+  while (connections_.size() < kMaxConnections) {
     Fd socket = Fd::own(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket) return;
     connections_.emplace_back(std::move(socket));
@@ -122,7 +136,7 @@ void Agent::read_output() {
     if (count < 0 && errno == EINTR) continue;
     if (count == 0) runtime_.close_output();
     if (count <= 0) return;
-    if (out_.size() > kMaxPendingBytes && !host_is_reading()) {
+    if (pending() > kMaxPendingBytes && !host_is_reading()) {
       dropped_log_bytes_ += count;
       continue;
     }
@@ -141,8 +155,8 @@ void Agent::reap() {
 // --- the host's messages
 // ---------------------------------------------------------------------------------------
 
-Status Agent::handle(const agent::HostMessage& message) {
-  return std::visit([this](const auto& m) { return on(m); }, message);
+Status Agent::handle(agent::HostMessage message) {
+  return std::visit([this](auto& m) { return on(m); }, message);
 }
 
 Status Agent::on(const agent::Init& message) {
@@ -177,8 +191,8 @@ Status Agent::on(const agent::Thawed& message) {
   return ok();
 }
 
-Status Agent::on(const agent::Invoke& message) {
-  invocation_ = Invocation{.request = message, .begun_us = monotonic_us()};
+Status Agent::on(agent::Invoke& message) {
+  invocation_ = Invocation{.request = std::move(message), .begun_us = monotonic_us()};
   if (!runtime_.running()) {
     TRYV(runtime_.start(environment_));
   }
@@ -304,7 +318,7 @@ void Agent::on_result(HttpConnection& connection, HttpRequest request, std::stri
                            .payload = std::move(request.body),
                            .duration_us = monotonic_us() - invocation_->begun_us,
                            .max_memory_mib = RuntimeProcess::max_memory_mib()};
-  send(response);
+  send(std::move(response));
   invocation_.reset();
 }
 

@@ -47,12 +47,12 @@ class Agent {
   void reap();
 
   // The host's messages.
-  Status handle(const vmm::agent::HostMessage& message);
+  Status handle(vmm::agent::HostMessage message);
   Status on(const vmm::agent::Init& message);
   Status on(const vmm::agent::PrepareSnapshot& message);
   Status on(const vmm::agent::Restored& message);
   Status on(const vmm::agent::Thawed& message);
-  Status on(const vmm::agent::Invoke& message);
+  Status on(vmm::agent::Invoke& message);
   Status on(const vmm::agent::Reset& message);
 
   // The Runtime API.
@@ -66,7 +66,8 @@ class Agent {
   void stop_runtime();
   void fail_init(std::string error_type, std::string payload);
   void fail_invocation(vmm::agent::ErrorKind kind, std::string error_type, std::string payload);
-  void send(const vmm::agent::GuestMessage& message);
+  void send(vmm::agent::GuestMessage message);
+  [[nodiscard]] std::size_t pending() const { return out_.size() - written_; }
   [[nodiscard]] bool host_is_reading() const { return init_begun_us_.has_value() || invocation_.has_value(); }
 
   Fd port_;
@@ -74,6 +75,7 @@ class Agent {
   Fd listener_;
   vmm::agent::FrameReader frames_;
   std::string out_;
+  std::size_t written_ = 0;  ///< of out_
   std::int64_t dropped_log_bytes_ = 0;
 
   RuntimeProcess runtime_;

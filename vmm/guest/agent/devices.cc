@@ -147,7 +147,7 @@ Status enter_root() {
   const auto drives = drives_by_serial();
   const auto root = drives.find("root");
   if (root == drives.end()) return ok();
-  TRYV(mount_at(root->second.c_str(), "/root", "squashfs", MS_RDONLY | MS_NODEV));
+  TRYV(mount_at(root->second.c_str(), "/root", "squashfs", MS_RDONLY | MS_NODEV | MS_NOSUID));
   for (const char* folder : {"/proc", "/sys", "/dev"}) {
     const std::string target = std::string("/root") + folder;
     if (::mount(folder, target.c_str(), nullptr, MS_MOVE, nullptr) != 0)

@@ -43,7 +43,9 @@ class HttpConnection::Parser final : public http::basic_parser<true> {
     if (beast::iequals(name, "Lambda-Runtime-Function-Error-Type")) request.error_type = std::string(value);
   }
   void on_header_impl(error_code&) override {}
-  void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
+  void on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code&) override {
+    if (length) request.body.reserve(std::min<std::uint64_t>(*length, vmm::agent::kMaxPayloadBytes));
+  }
   std::size_t on_body_impl(string_view body, error_code&) override {
     const std::size_t room =
         vmm::agent::kMaxPayloadBytes - std::min(request.body.size(), vmm::agent::kMaxPayloadBytes);

@@ -170,6 +170,10 @@ def after_restore(encoded):
             name, _, value = variable.partition(b"=")
             os.environb[name] = value
     random.seed()
+    # OpenSSL's generator is seeded once in a process; what is added reseeds it.
+    ssl = sys.modules.get("ssl")
+    if ssl is not None:
+        ssl.RAND_add(os.urandom(48), 48.0)
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         numpy_random.seed()
