@@ -13,6 +13,10 @@ namespace caisson::runner {
 
 namespace {
 
+/// What the guest's kernel and agent take: of 128 MiB 35 are the kernel's, and the agent holds an event of 6 MB and
+/// its copy for the socket. The function gets its memory size besides.
+constexpr int kGuestOverheadMib = 64;
+
 using vmm::AgentClient;
 namespace agent = vmm::agent;
 
@@ -200,7 +204,7 @@ Result<MicroVmFactory::Machine> MicroVmFactory::make_machine(const Deployment& d
   Machine machine{.slot = std::move(slot), .tap = std::move(leased.tap), .user = {uids_, uid}};
   machine.spec = {.kernel = images_.kernel,
                   .initrd = images_.initrd,
-                  .memory_mib = deployment.settings.memory_mib,
+                  .memory_mib = deployment.settings.memory_mib + kGuestOverheadMib,
                   .drives = {{"root", image->second}, {"code", deployment.code_path}},
                   .mac = netd::kGuestMac,
                   .kernel_arguments = {},

@@ -13,8 +13,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// QEMU's own memory beside the guest's (translation cache, buffers).
-constexpr std::uint64_t kOverheadBytes = 64ULL << 20;
+/// Beside the function's memory: the guest's kernel and agent, QEMU's translation cache and buffers.
+constexpr std::uint64_t kOverheadBytes = 128ULL << 20;
 
 std::uint64_t memory_of(const Deployment& deployment) {
   return (static_cast<std::uint64_t>(deployment.settings.memory_mib) << 20) + kOverheadBytes;
