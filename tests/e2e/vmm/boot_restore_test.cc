@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <set>
+#include <thread>
 
 #include "tests/e2e/vmm/guest.hh"
 
@@ -124,6 +126,17 @@ TEST_F(BootRestore, ClonesShareTheInitAndNothingRandom) {
     EXPECT_NE(a[member], b[member]) << member;
   EXPECT_GT(a["remaining"], 5000);
   EXPECT_NE(first->log.find("handled r-1\n"), std::string::npos) << first->log;
+}
+
+TEST_F(BootRestore, ManyClonesStartAtOnce) {
+  std::vector<std::string> seen(6);
+  std::vector<std::thread> threads;
+  for (std::string& value : seen) {
+    threads.emplace_back([&value] { value = clone()->response("r-1", nlohmann::json::object()).at("uuid"); });
+  }
+  for (std::thread& thread : threads)
+    thread.join();
+  EXPECT_EQ(std::set<std::string>(seen.begin(), seen.end()).size(), seen.size());
 }
 
 TEST_F(BootRestore, TheClockIsTheHostsAfterARestoreAndAfterAThaw) {
