@@ -131,7 +131,7 @@ HttpResponse LambdaApi::too_large(const std::string& method, const std::string& 
 HttpResponse LambdaApi::handle(const HttpRequest& request) {
   const std::string request_id = random_uuid();
   std::string operation = "Unknown";
-  Result<HttpResponse> result = dispatch(request, request_id, operation);
+  Result<HttpResponse> result = dispatch_safely(request, request_id, operation);
   HttpResponse response = result ? std::move(result).value() : error_response(result.error());
   if (!result && response.status >= 500) {
     spdlog::error("[{}] {}: {}", request_id, operation, result.error().text());
@@ -141,6 +141,16 @@ HttpResponse LambdaApi::handle(const HttpRequest& request) {
   parts_.count(operation, response.status);
   response.headers.emplace_back("x-amzn-RequestId", request_id);
   return response;
+}
+
+Result<HttpResponse> LambdaApi::dispatch_safely(const HttpRequest& request, const std::string& request_id,
+                                                std::string& operation) {
+  // Our code throws nothing, the standard library and the JSON library can: memory, above all.
+  try {
+    return dispatch(request, request_id, operation);
+  } catch (const std::exception& thrown) {
+    return Error{.code = "InternalError", .message = thrown.what()};
+  }
 }
 
 Result<HttpResponse> LambdaApi::dispatch(const HttpRequest& request, const std::string& request_id,

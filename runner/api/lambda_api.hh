@@ -43,6 +43,8 @@ class LambdaApi {
   struct Route;
   static const Route* find_route(const std::string& method, const Target& target);
 
+  Result<HttpResponse> dispatch_safely(const HttpRequest& request, const std::string& request_id,
+                                       std::string& operation);
   Result<HttpResponse> dispatch(const HttpRequest& request, const std::string& request_id,
                                 std::string& operation);
   Result<HttpResponse> create_function(const Call& call);

@@ -24,6 +24,8 @@ Error invalid(std::string message) {
   return {.code = "InvalidParameterValueException", .message = std::move(message)};
 }
 
+constexpr std::size_t kMaxReason = 2048;
+
 struct Mapping {
   std::string_view prefix;  ///< of netd's error code
   const char* reason;
@@ -51,7 +53,8 @@ const Mapping* find_mapping(const Error& error) {
 }  // namespace
 
 Reason reason_of(const Error& error) {
-  if (error.code.starts_with("FunctionError.")) return {error.code, error.message};
+  // The message is the guest's, as long as it likes.
+  if (error.code.starts_with("FunctionError.")) return {error.code, error.message.substr(0, kMaxReason)};
   if (const Mapping* mapping = find_mapping(error)) return {mapping->reason, error.message};
   return {"InternalError", "The function could not be prepared: " + error.text()};
 }
@@ -310,6 +313,12 @@ void Deployer::deploy_update(const FunctionKey& key, const std::string& id) {
   if (!prepared) spdlog::warn("update of function {} failed: {}", key.name, prepared.error().text());
   store(function);
   retire(key, ended, new_code ? ended_code : std::string());
+}
+
+void Deployer::warm_again(const FunctionKey& key) {
+  const Registry::Pointer function = parts_.registry.find(key);
+  if (!function) return;
+  parts_.background([this, key, id = function->deployment] { warm(key, id); });
 }
 
 void Deployer::warm(const FunctionKey& key, const std::string& id) {

@@ -58,6 +58,8 @@ class Deployer {
   [[nodiscard]] Result<Registry::Pointer> get(const FunctionKey& key) const;
   /// What serves the function's invocations now. Errors: "Retired" (look it up again), the factory's.
   Result<DeploymentPointer> deployment(const Function& function);
+  /// The function's snapshot is gone (the budget's doing): has it made again.
+  void warm_again(const FunctionKey& key);
 
  private:
   using Lock = std::unique_lock<std::mutex>;

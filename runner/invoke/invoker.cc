@@ -24,7 +24,7 @@ Error to_lambda(const Error& error) {
       error.code == "ServiceException") {
     return error;
   }
-  if (error.code == "NoFreeUser" || error.code == "NoFreeSlot") {
+  if (error.code == "NoFreeUser" || error.code == kNoFreeSlot) {
     return {.code = "TooManyRequestsException", .message = "Rate Exceeded."};
   }
   const Reason reason = reason_of(error);
@@ -61,7 +61,10 @@ std::string error_json(const std::string& message, const std::string& type) {
 InvokeReply init_error_reply(const InvokeRequest& request, const Settings& settings, const Error& error) {
   Outcome outcome{.kind = Outcome::Kind::kError, .payload = error.message};
   const Json parsed = Json::parse(error.message, nullptr, false);
-  outcome.error_type = parsed.is_object() ? parsed.value("errorType", "Runtime.Unknown") : "Runtime.Unknown";
+  // The guest's words: they may be anything.
+  const auto type = parsed.is_object() ? parsed.find("errorType") : parsed.end();
+  outcome.error_type =
+      type != parsed.end() && type->is_string() ? type->get<std::string>() : "Runtime.Unknown";
   if (!parsed.is_object()) outcome.payload = error_json(error.message, outcome.error_type);
   return make_reply(request, settings, outcome, StartKind::kReused, {}, std::chrono::system_clock::now());
 }
@@ -170,6 +173,7 @@ Result<InvokeReply> Invoker::run(const InvokeRequest& request, InvokeRecord& rec
     return to_lambda(error);
   }
   record.start = lease.value().how();
+  if (record.start == StartKind::kBooted) deployer_.warm_again(request.key);
   const Outcome outcome =
       lease.value().environment().invoke({.request_id = request.request_id,
                                           .arn = request.arn,

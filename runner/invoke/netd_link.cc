@@ -7,6 +7,8 @@
 
 #include <utility>
 
+#include "runner/pool/environment.hh"
+
 namespace caisson::runner {
 
 namespace {
@@ -64,7 +66,12 @@ Result<NetdLink::Leased> NetdLink::lease() {
     link = client_;
     connection = connection_;
   }
-  TRY(netd::LeasedSlot leased, link->lease());
+  auto answer = link->lease();
+  if (!answer && answer.error().errno_value == 0) {
+    // netd's own word; a slot is all that it could lack.
+    return Error{.code = kNoFreeSlot, .message = answer.error().text()};
+  }
+  TRY(netd::LeasedSlot leased, std::move(answer));
   const std::lock_guard lock(mutex_);
   const SlotId id = next_slot_++;
   slots_[id] = {.number = leased.slot, .generation = 0, .connection = connection};

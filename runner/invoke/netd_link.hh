@@ -37,6 +37,7 @@ class NetdLink {
     SlotId id = 0;
     Fd tap;
   };
+  /// Errors: kNoFreeSlot, "NetdUnavailable", those of the connection.
   Result<Leased> lease();
   // Errors of the following: "SlotLost" when the slot was not carried over to the present connection; netd's.
   Status attach(SlotId id, const std::string& interface);

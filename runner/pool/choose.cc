@@ -19,11 +19,17 @@ bool can_be_evicted(const EnvironmentView& one) {
   return one.phase == Phase::kIdle || one.phase == Phase::kFrozen;
 }
 
-/// Do environments end without an invocation's end? Then waiting helps.
-bool room_is_coming(const PoolView& pool) {
-  return std::ranges::any_of(pool.environments, [](const EnvironmentView& one) {
-    return one.phase == Phase::kClosing || one.phase == Phase::kFreezing;
+/// Retired ones first, then the least recently used.
+std::vector<const EnvironmentView*> victims_of(const PoolView& pool) {
+  std::vector<const EnvironmentView*> victims;
+  for (const EnvironmentView& one : pool.environments) {
+    if (can_be_evicted(one)) victims.push_back(&one);
+  }
+  std::ranges::sort(victims, [](const auto* a, const auto* b) {
+    if (a->retired != b->retired) return a->retired;
+    return a->last_used < b->last_used;
   });
+  return victims;
 }
 
 void offer(std::optional<Moment>& next, Moment moment) {
@@ -32,18 +38,24 @@ void offer(std::optional<Moment>& next, Moment moment) {
 
 }  // namespace
 
+bool room_is_coming(const PoolView& pool) {
+  return std::ranges::any_of(pool.environments, [](const EnvironmentView& one) {
+    return one.phase == Phase::kClosing || one.phase == Phase::kFreezing;
+  });
+}
+
+std::optional<EnvironmentId> first_victim(const PoolView& pool) {
+  const auto order = victims_of(pool);
+  if (order.empty()) return std::nullopt;
+  return order.front()->id;
+}
+
 std::optional<std::vector<EnvironmentId>> make_room(const PoolView& pool, std::uint64_t memory_bytes) {
   std::size_t count = pool.environments.size();
   std::uint64_t used = 0;
-  std::vector<const EnvironmentView*> victims;
-  for (const EnvironmentView& one : pool.environments) {
+  for (const EnvironmentView& one : pool.environments)
     used += one.memory_bytes;
-    if (can_be_evicted(one)) victims.push_back(&one);
-  }
-  std::ranges::sort(victims, [](const auto* a, const auto* b) {
-    if (a->retired != b->retired) return a->retired;
-    return a->last_used < b->last_used;
-  });
+  const std::vector<const EnvironmentView*> victims = victims_of(pool);
   std::vector<EnvironmentId> evict;
   for (auto victim = victims.begin();
        count + 1 > pool.limits.environments || used + memory_bytes > pool.limits.memory_bytes; ++victim) {

@@ -76,6 +76,12 @@ Choice choose(const PoolView& pool, const Wanted& wanted);
 /// Room for one more environment of this size: which to kill; nullopt: there can't be any now.
 std::optional<std::vector<EnvironmentId>> make_room(const PoolView& pool, std::uint64_t memory_bytes);
 
+/// Which idle or frozen environment is to go first; nullopt: there is none.
+std::optional<EnvironmentId> first_victim(const PoolView& pool);
+
+/// Do environments end without the end of an invocation? Then waiting helps.
+bool room_is_coming(const PoolView& pool);
+
 /// Which snapshots to drop so that the budget holds, least recently used first; `keep` is never among them.
 struct SnapshotView {
   std::string deployment;

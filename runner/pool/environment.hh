@@ -74,11 +74,14 @@ class Environment {
   [[nodiscard]] virtual int exit_fd() const = 0;
 };
 
+/// netd has no slot left: another environment must end first.
+inline constexpr const char* kNoFreeSlot = "NoFreeSlot";
+
 using SnapshotPointer = std::shared_ptr<const vmm::Snapshot>;
 
 /// Makes environments and what they need. Thread-safe; all calls block.
 ///
-/// Error codes that callers tell apart: "FunctionError.RuntimeInitError", "FunctionError.InitTimeout"
+/// Error codes that callers tell apart: kNoFreeSlot; "FunctionError.RuntimeInitError", "FunctionError.InitTimeout"
 /// (message: the error's JSON), netd's codes, anything else is internal.
 class EnvironmentFactory {
  public:

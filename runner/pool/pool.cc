@@ -203,11 +203,13 @@ Result<Pool::Lease> Pool::start(Lock& lock, const Choice& choice, const Deployme
     snapshot = stored.snapshot;
   }
   evict(lock, choice.evict);
-  const Moment since = Clock::now();
-  lock.unlock();
-  auto made = snapshot ? factory_.restore(*deployment, snapshot) : factory_.boot(*deployment);
-  report(snapshot ? "restore" : "boot", since, static_cast<bool>(made));
-  lock.lock();
+  Moment since;
+  auto made = make_with_slot(lock, [&] {
+    since = Clock::now();
+    auto one = snapshot ? factory_.restore(*deployment, snapshot) : factory_.boot(*deployment);
+    report(snapshot ? "restore" : "boot", since, static_cast<bool>(one));
+    return one;
+  });
   if (!made) {
     close(lock, id);
     return std::move(made).error();
@@ -215,6 +217,28 @@ Result<Pool::Lease> Pool::start(Lock& lock, const Choice& choice, const Deployme
   Entry& entry = entries_.at(id);
   entry.environment = std::move(made).value();
   return lease(entry, snapshot ? StartKind::kRestored : StartKind::kBooted, since);
+}
+
+template <class Make>
+auto Pool::make_with_slot(Lock& lock, const Make& make) -> decltype(make()) {
+  const Moment deadline = Clock::now() + settings_.patience;
+  while (true) {
+    lock.unlock();
+    auto made = make();
+    lock.lock();
+    if (made || made.error().code != kNoFreeSlot || !free_a_slot(lock, deadline)) return made;
+  }
+}
+
+bool Pool::free_a_slot(Lock& lock, Moment deadline) {
+  PoolView view{.environments = {}, .limits = settings_.limits};
+  for (const auto& [id, entry] : entries_)
+    view.environments.push_back(entry.view);
+  if (const auto victim = first_victim(view)) {
+    evict(lock, {*victim});
+    return true;
+  }
+  return !stopping_ && room_is_coming(view) && changed_.wait_until(lock, deadline) != std::cv_status::timeout;
 }
 
 void Pool::evict(Lock& lock, const std::vector<EnvironmentId>& ids) {
@@ -265,15 +289,24 @@ Result<EnvironmentId> Pool::reserve(Lock& lock, const DeploymentPointer& deploym
 
 Status Pool::prepare(const DeploymentPointer& deployment) {
   Lock lock(mutex_);
+  // One at a time: who comes second finds the first one's snapshot, or its failure to repeat.
+  changed_.wait(lock, [&] { return !preparing_.contains(deployment->id) || stopping_; });
   if (snapshots_.contains(deployment->id)) return ok();
+  preparing_.insert(deployment->id);
+  const Status prepared = prepare_alone(lock, deployment);
+  preparing_.erase(deployment->id);
+  changed_.notify_all();
+  return prepared;
+}
+
+Status Pool::prepare_alone(Lock& lock, const DeploymentPointer& deployment) {
   TRY(const EnvironmentId id, reserve(lock, deployment));
-  ++preparing_[deployment->id];
-  const Moment since = Clock::now();
-  lock.unlock();
-  Result<SnapshotPointer> snapshot = factory_.prepare(*deployment);
-  report("prepare", since, static_cast<bool>(snapshot));
-  lock.lock();
-  if (--preparing_[deployment->id] == 0) preparing_.erase(deployment->id);
+  Result<SnapshotPointer> snapshot = make_with_slot(lock, [&] {
+    const Moment since = Clock::now();
+    auto one = factory_.prepare(*deployment);
+    report("prepare", since, static_cast<bool>(one));
+    return one;
+  });
   if (snapshot && !deployment->retired) store(deployment, std::move(snapshot).value());
   close(lock, id);
   if (!snapshot) return std::move(snapshot).error();

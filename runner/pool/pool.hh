@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -108,7 +109,12 @@ class Pool {
   Lease lease(Entry& entry, StartKind how, Moment since);
   EnvironmentId add(const DeploymentPointer& deployment);
   Result<EnvironmentId> reserve(Lock& lock, const DeploymentPointer& deployment);
+  Status prepare_alone(Lock& lock, const DeploymentPointer& deployment);
   void store(const DeploymentPointer& deployment, SnapshotPointer snapshot);
+  /// Calls `make` without the lock; while it finds no free slot, ends another environment and calls it again.
+  template <class Make>
+  auto make_with_slot(Lock& lock, const Make& make) -> decltype(make());
+  bool free_a_slot(Lock& lock, Moment deadline);
   void evict(Lock& lock, const std::vector<EnvironmentId>& ids);
   /// Kills and forgets the entry, which no other thread works on; unlocks meanwhile.
   void close(Lock& lock, EnvironmentId id);
@@ -126,7 +132,7 @@ class Pool {
   std::condition_variable changed_;
   std::map<EnvironmentId, Entry> entries_;
   std::map<std::string, StoredSnapshot> snapshots_;
-  std::map<std::string, int> preparing_;
+  std::set<std::string> preparing_;
   struct Retirement {
     DeploymentPointer deployment;
     std::function<void()> gone;

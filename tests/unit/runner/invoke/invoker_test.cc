@@ -124,6 +124,27 @@ TEST_F(InvokerTest, AnInitErrorOfABootIsTheFunctionsError) {
   EXPECT_EQ(Json::parse(reply.value().payload).at("errorType"), "ImportError");
 }
 
+TEST_F(InvokerTest, AnInitErrorsTypeMayBeAnything) {
+  create_active();
+  for (const char* payload : {R"({"errorType":7})", R"({"errorMessage":"x"})", "[1]", "no JSON", ""}) {
+    factory_.boot_error = Error{.code = "FunctionError.RuntimeInitError", .message = payload};
+    const auto reply = invoke();
+    ASSERT_TRUE(reply) << payload;
+    EXPECT_TRUE(Json::accept(reply.value().payload)) << payload;
+    EXPECT_NE(reply.value().log.find("Runtime.Unknown"), std::string::npos) << payload;
+  }
+}
+
+TEST_F(InvokerTest, ALostSnapshotIsMadeAgain) {
+  create_active();
+  pool_.emplace(factory_, PoolSettings{});
+  ASSERT_TRUE(invoke());
+  EXPECT_EQ(records_.back().start, StartKind::kBooted);
+  EXPECT_EQ(pool_->stats().snapshots, 0U);
+  run_background();
+  EXPECT_EQ(pool_->stats().snapshots, 1U);
+}
+
 TEST_F(InvokerTest, AnEnvironmentThatCannotBeStartedIsAServiceError) {
   create_active();
   factory_.boot_error = Error{.code = "Timeout", .message = "no answer"};

@@ -21,7 +21,7 @@ using Json = nlohmann::json;
 /// attach.sock as netd serves it, one connection: slots are numbered from 7, everything succeeds.
 class Netd {
  public:
-  explicit Netd(const std::string& path) {
+  explicit Netd(const std::string& path, bool refuse_resume = false) : refuse_resume_(refuse_resume) {
     ::unlink(path.c_str());
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -45,7 +45,6 @@ class Netd {
     const std::lock_guard lock(mutex_);
     return operations_;
   }
-  bool refuse_resume = false;
 
  private:
   void serve() {
@@ -70,7 +69,7 @@ class Netd {
     }
     Json reply = {{"ok", true}, {"generation", 41}, {"nanoseconds", 1}};
     if (op == "LeaseSlot") reply["slot"] = next_++;
-    if (op == "Resume" && refuse_resume) reply = {{"ok", false}, {"code", "NoSlot"}, {"message", "m"}};
+    if (op == "Resume" && refuse_resume_) reply = {{"ok", false}, {"code", "NoSlot"}, {"message", "m"}};
     const bool with_fd = (op == "LeaseSlot" || op == "Resume") && reply.at("ok") == true;
     const std::vector<std::uint8_t> bytes = Json::to_cbor(reply);
     iovec part{.iov_base = const_cast<std::uint8_t*>(bytes.data()), .iov_len = bytes.size()};
@@ -92,6 +91,7 @@ class Netd {
     EXPECT_GT(::sendmsg(connection_.get(), &message, MSG_NOSIGNAL), 0);
   }
 
+  const bool refuse_resume_;
   Fd listener_;
   std::mutex mutex_;
   Fd connection_;
@@ -176,10 +176,7 @@ TEST_F(NetdLinkTest, ASlotThatIsNotResumedIsLost) {
   const auto slot = link.lease();
   ASSERT_TRUE(link.attach(slot.value().id, "eni-01"));
   netd.reset();
-  EXPECT_EQ(::access(path_.c_str(), F_OK), 0);
-  ::unlink(path_.c_str());
-  netd.emplace(path_);
-  netd->refuse_resume = true;
+  netd.emplace(path_, true);
   ASSERT_TRUE(wait_for_connections(2));
   EXPECT_EQ(link.unseal(slot.value().id).error().code, "SlotLost");
 }

@@ -76,17 +76,21 @@ class FakeFactory : public EnvironmentFactory {
   }
   Result<std::unique_ptr<Environment>> restore(const Deployment&, const SnapshotPointer&) override {
     if (log_.fail_restore) return Error{.code = "Timeout", .message = "no answer"};
+    if (!take_slot()) return Error{.code = kNoFreeSlot, .message = {}};
     log_.add("restored");
     return std::unique_ptr<Environment>(std::make_unique<FakeEnvironment>(log_));
   }
   Result<std::unique_ptr<Environment>> boot(const Deployment&) override {
+    if (!take_slot()) return Error{.code = kNoFreeSlot, .message = {}};
     log_.add("booted");
     return std::unique_ptr<Environment>(std::make_unique<FakeEnvironment>(log_));
   }
 
   std::shared_future<void> gate;  ///< prepare waits for it
+  std::size_t slots = 1000;
 
  private:
+  bool take_slot() { return log_.count("restored") + log_.count("booted") - log_.count("killed") < slots; }
   Log& log_;
 };
 
@@ -183,6 +187,31 @@ TEST_F(PoolTest, FullIsTooManyRequestsAndIdleOnesMakeRoom) {
   }
   EXPECT_TRUE(pool.acquire(b_));
   EXPECT_EQ(log_.count("killed"), 1U);
+}
+
+TEST_F(PoolTest, WithoutAFreeSlotAnIdleEnvironmentGivesItsUp) {
+  factory_.slots = 2;
+  Pool pool(factory_, settings());
+  const auto busy = pool.acquire(a_);
+  { ASSERT_TRUE(pool.acquire(a_)); }
+  const auto other = pool.acquire(b_);
+  ASSERT_TRUE(other);
+  EXPECT_EQ(log_.count("killed"), 1U);
+  EXPECT_EQ(pool.acquire(b_).error().code, kNoFreeSlot);
+  EXPECT_EQ(pool.stats().environments.at("busy"), 2U);
+}
+
+TEST_F(PoolTest, TwoPreparationsMakeOneSnapshot) {
+  std::promise<void> open;
+  factory_.gate = open.get_future().share();
+  Pool pool(factory_, settings());
+  auto first = std::async(std::launch::async, [&] { return pool.prepare(a_); });
+  ASSERT_TRUE(log_.wait_for("prepare"));
+  auto second = std::async(std::launch::async, [&] { return pool.prepare(a_); });
+  open.set_value();
+  EXPECT_TRUE(first.get());
+  EXPECT_TRUE(second.get());
+  EXPECT_EQ(log_.count("prepare"), 1U);
 }
 
 TEST_F(PoolTest, AnInvocationWaitsForASnapshotThatIsBeingMade) {
