@@ -50,6 +50,11 @@ const char* text(Phase phase) {
   return "";
 }
 
+template <class Made>
+bool lacks_slot(const Made& made) {
+  return !made && made.error().code == kNoFreeSlot;
+}
+
 bool has_ended(const Environment& environment) {
   pollfd exit{.fd = environment.exit_fd(), .events = POLLIN, .revents = 0};
   return exit.fd >= 0 && ::poll(&exit, 1, 0) == 1;
@@ -207,7 +212,7 @@ Result<Pool::Lease> Pool::start(Lock& lock, const Choice& choice, const Deployme
   auto made = make_with_slot(lock, [&] {
     since = Clock::now();
     auto one = snapshot ? factory_.restore(*deployment, snapshot) : factory_.boot(*deployment);
-    report(snapshot ? "restore" : "boot", since, static_cast<bool>(one));
+    if (!lacks_slot(one)) report(snapshot ? "restore" : "boot", since, static_cast<bool>(one));
     return one;
   });
   if (!made) {
@@ -226,7 +231,7 @@ auto Pool::make_with_slot(Lock& lock, const Make& make) -> decltype(make()) {
     lock.unlock();
     auto made = make();
     lock.lock();
-    if (made || made.error().code != kNoFreeSlot || !free_a_slot(lock, deadline)) return made;
+    if (!lacks_slot(made) || !free_a_slot(lock, deadline)) return made;
   }
 }
 
@@ -304,7 +309,7 @@ Status Pool::prepare_alone(Lock& lock, const DeploymentPointer& deployment) {
   Result<SnapshotPointer> snapshot = make_with_slot(lock, [&] {
     const Moment since = Clock::now();
     auto one = factory_.prepare(*deployment);
-    report("prepare", since, static_cast<bool>(one));
+    if (!lacks_slot(one)) report("prepare", since, static_cast<bool>(one));
     return one;
   });
   if (snapshot && !deployment->retired) store(deployment, std::move(snapshot).value());
