@@ -1,6 +1,8 @@
 #include "runner/invoke/micro_vm_environment.hh"
 
-#include <optional>
+#include <fcntl.h>
+
+#include <cerrno>
 #include <utility>
 
 #include "netd/client/attach_protocol.hh"
@@ -30,6 +32,7 @@ class Slot {
     if (netd_ != nullptr) netd_->give_back(id_);
   }
 
+  void bind_process(Fd process) const { netd_->bind_process(id_, std::move(process)); }
   [[nodiscard]] Status attach(const std::string& interface) const { return netd_->attach(id_, interface); }
   [[nodiscard]] Status seal() const { return netd_->seal(id_); }
   [[nodiscard]] Status unseal() const { return netd_->unseal(id_); }
@@ -86,10 +89,15 @@ struct MicroVmFactory::Machine {
   std::unique_ptr<LogTail> log = std::make_unique<LogTail>();
   std::unique_ptr<AgentClient> agent;
 
-  void connect_agent() {
+  /// To be called when there is a microVM.
+  Status connect() {
+    Fd process = Fd::own(::fcntl(vm->exit_fd(), F_DUPFD_CLOEXEC, 0));
+    if (!process) return Error::system(errno, "duplicate", "a microVM's pidfd");
+    slot.bind_process(std::move(process));
     // The tail is on the heap, so that the sink's pointer survives a move of the machine.
     agent = std::make_unique<AgentClient>(
         vm->agent_fd(), [tail = log.get()](std::string_view bytes, std::int64_t) { tail->add(bytes); });
+    return ok();
   }
 };
 
@@ -242,7 +250,7 @@ Status MicroVmFactory::init(Machine& machine, const Deployment& deployment) {
 Status MicroVmFactory::boot_and_init(Machine& machine, const Deployment& deployment, bool share_memory) {
   TRY(machine.vm, vmm::boot_until_ready(machine.spec, machine.tap, share_memory));
   machine.tap.reset();
-  machine.connect_agent();
+  TRYV(machine.connect());
   TRYV(attach(machine, deployment));
   return init(machine, deployment);
 }
@@ -261,7 +269,7 @@ Result<std::unique_ptr<Environment>> MicroVmFactory::restore(const Deployment& d
   TRY(Machine made, make_machine(deployment));
   auto machine = std::make_shared<Machine>(std::move(made));
   TRY(machine->vm, vmm::MicroVm::restore(*snapshot, machine->spec, std::move(machine->tap)));
-  machine->connect_agent();
+  TRYV(machine->connect());
   TRYV(machine->vm->resume());
   TRYV(machine->agent->restored({.clock_ns = vmm::realtime_ns(),
                                  .entropy = vmm::host_entropy(),

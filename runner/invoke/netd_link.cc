@@ -3,8 +3,10 @@
 #include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <utility>
 
 #include "runner/pool/environment.hh"
@@ -74,7 +76,7 @@ Result<NetdLink::Leased> NetdLink::lease() {
   TRY(netd::LeasedSlot leased, std::move(answer));
   const std::lock_guard lock(mutex_);
   const SlotId id = next_slot_++;
-  slots_[id] = {.number = leased.slot, .generation = 0, .connection = connection};
+  slots_[id] = {.number = leased.slot, .generation = 0, .connection = connection, .process = nullptr};
   return Leased{id, std::move(leased.tap)};
 }
 
@@ -82,7 +84,8 @@ Status NetdLink::attach(SlotId id, const std::string& interface) {
   TRY(const Use used, use(id));
   TRY(const netd::Attached attached, used.client->attach(used.slot.number, interface));
   const std::lock_guard lock(mutex_);
-  slots_[id].generation = attached.generation;
+  if (const auto found = slots_.find(id); found != slots_.end())
+    found->second.generation = attached.generation;
   return ok();
 }
 
@@ -110,30 +113,41 @@ void NetdLink::give_back(SlotId id) {
   }
 }
 
+void NetdLink::bind_process(SlotId id, Fd process) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = slots_.find(id); found != slots_.end()) {
+    found->second.process = std::make_shared<Fd>(std::move(process));
+  }
+}
+
 void NetdLink::claim_slots(netd::AttachClient& client, std::uint64_t connection) {
-  std::map<SlotId, Slot> attached;
+  std::map<SlotId, Slot> held;
   {
     const std::lock_guard lock(mutex_);
-    attached = slots_;
+    held = slots_;
   }
-  std::erase_if(attached, [](const auto& item) { return item.second.generation == 0; });
-  for (const auto& [id, slot] : attached) {
-    // The microVM holds the tap; the descriptor that comes with the answer is closed.
-    if (const auto resumed = client.resume(slot.number, slot.generation); !resumed) {
-      spdlog::warn("slot {} could not be resumed: {}", slot.number, resumed.error().text());
-      continue;
-    }
-    {
-      const std::lock_guard lock(mutex_);
-      if (const auto found = slots_.find(id); found != slots_.end()) {
-        found->second.connection = connection;
-        continue;
-      }
-    }
-    // Its environment ended meanwhile.
-    (void)client.detach(slot.number);
-    (void)client.give_back(slot.number);
+  for (const auto& [id, slot] : held)
+    claim(client, id, slot, connection);
+}
+
+void NetdLink::claim(netd::AttachClient& client, SlotId id, const Slot& slot, std::uint64_t connection) {
+  // The microVM holds the tap; the descriptor that comes with the answer is closed. What was only leased has
+  // nothing to be claimed by.
+  if (slot.generation == 0 || !client.resume(slot.number, slot.generation)) {
+    spdlog::warn("slot {} was lost with the connection to netd", slot.number);
+    if (slot.process) (void)::syscall(SYS_pidfd_send_signal, slot.process->get(), SIGKILL, nullptr, 0);
+    return;
   }
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = slots_.find(id); found != slots_.end()) {
+      found->second.connection = connection;
+      return;
+    }
+  }
+  // Its environment ended meanwhile.
+  (void)client.detach(slot.number);
+  (void)client.give_back(slot.number);
 }
 
 std::shared_ptr<netd::AttachClient> NetdLink::connect() {

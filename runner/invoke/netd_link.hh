@@ -39,6 +39,9 @@ class NetdLink {
   };
   /// Errors: kNoFreeSlot, "NetdUnavailable", those of the connection.
   Result<Leased> lease();
+  /// `process` (a pidfd) uses the slot's tap: it is killed when the slot is lost, since netd may lease the slot to
+  /// another one then.
+  void bind_process(SlotId id, Fd process);
   // Errors of the following: "SlotLost" when the slot was not carried over to the present connection; netd's.
   Status attach(SlotId id, const std::string& interface);
   Status seal(SlotId id);
@@ -52,6 +55,7 @@ class NetdLink {
     std::uint32_t number = 0;
     std::uint64_t generation = 0;  ///< 0: not attached
     std::uint64_t connection = 0;  ///< the one that it belongs to
+    std::shared_ptr<Fd> process;   ///< a pidfd, or nullptr
   };
   struct Use {
     std::shared_ptr<netd::AttachClient> client;
@@ -60,6 +64,7 @@ class NetdLink {
   Result<Use> use(SlotId id) const;
   std::shared_ptr<netd::AttachClient> connect();
   void claim_slots(netd::AttachClient& client, std::uint64_t connection);
+  void claim(netd::AttachClient& client, SlotId id, const Slot& slot, std::uint64_t connection);
   void wait_until_lost(const netd::AttachClient& client);
   bool wait_before_retry();
 

@@ -2,11 +2,15 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <condition_variable>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -169,16 +173,26 @@ TEST_F(NetdLinkTest, AttachedSlotsAreResumedAndOthersAreLost) {
   EXPECT_EQ(netd->operations(), (std::vector<std::string>{"Resume 7", "Seal 7"}));
 }
 
-TEST_F(NetdLinkTest, ASlotThatIsNotResumedIsLost) {
+TEST_F(NetdLinkTest, ASlotThatIsNotResumedIsLostAndItsProcessDies) {
   std::optional<Netd> netd(path_);
   NetdLink link(path_, [this] { connected(); });
   ASSERT_TRUE(wait_for_connections(1));
   const auto slot = link.lease();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::pause();
+    ::_exit(0);
+  }
+  link.bind_process(slot.value().id, Fd::own(static_cast<int>(::syscall(SYS_pidfd_open, child, 0))));
   ASSERT_TRUE(link.attach(slot.value().id, "eni-01"));
   netd.reset();
   netd.emplace(path_, true);
   ASSERT_TRUE(wait_for_connections(2));
   EXPECT_EQ(link.unseal(slot.value().id).error().code, "SlotLost");
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
 }  // namespace
