@@ -1,0 +1,100 @@
+#include "vpc/compile/compile.hh"
+
+#include <array>
+#include <cstdio>
+#include <set>
+
+namespace caisson::vpc {
+namespace {
+
+void add_routes(const State& state, const Subnet& subnet, DesiredState& desired) {
+  const Vpc* vpc = find(state.vpcs, subnet.vpc);
+  const RouteTable* table = vpc == nullptr ? nullptr : find(state.route_tables, vpc->main_route_table);
+  if (table == nullptr) return;
+  for (const auto& route : table->routes) {
+    desired.routes.emplace(RouteKey{subnet.number, route.destination}, route.target);
+  }
+}
+
+void add_interface(const State& state, const NetworkInterface& interface, std::uint32_t group_set,
+                   DesiredState& desired) {
+  const Vpc* vpc = find(state.vpcs, interface.vpc);
+  const Subnet* subnet = find(state.subnets, interface.subnet);
+  if (vpc == nullptr || subnet == nullptr || !interface.in_use()) return;
+  DesiredEni eni{.id = interface.id,
+                 .number = interface.number,
+                 .subnet = subnet->number,
+                 .group_set = group_set,
+                 .port = "",
+                 .bridge = bridge_name(subnet->id),
+                 .mac = interface.mac};
+  if (interface.attachment) {
+    eni.port = member_port_name(interface.number);
+    desired.members.emplace(eni.port, DesiredMember{.interface = interface.id,
+                                                    .netns = interface.attachment->netns,
+                                                    .bridge = eni.bridge,
+                                                    .mac = interface.mac,
+                                                    .address = interface.address,
+                                                    .prefix_length = subnet->cidr.length(),
+                                                    .router = subnet->router()});
+  }
+  desired.enis.emplace(EniKey{vpc->number, interface.address}, std::move(eni));
+}
+
+std::uint32_t hash_of(const std::vector<SecurityGroupId>& groups) {
+  std::uint32_t hash = 2166136261U;  // FNV-1a
+  for (const auto& group : groups) {
+    for (const char c : group.text()) {
+      hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
+    }
+  }
+  return hash;
+}
+
+}  // namespace
+
+std::string bridge_name(const SubnetId& subnet) {
+  const std::string& text = subnet.text();
+  return "br-" + text.substr(text.size() - 10);
+}
+
+std::string member_port_name(std::uint32_t number) {
+  std::array<char, 16> name{};
+  (void)std::snprintf(name.data(), name.size(), "cm%08x", number);
+  return name.data();
+}
+
+std::map<std::vector<SecurityGroupId>, std::uint32_t> group_set_numbers(const State& state,
+                                                                        const VpcId& vpc) {
+  std::map<std::vector<SecurityGroupId>, std::uint32_t> numbers;
+  for (const auto& [id, interface] : state.network_interfaces) {
+    if (interface->vpc == vpc) numbers.emplace(interface->groups, 0);
+  }
+  std::set<std::uint32_t> taken;
+  for (auto& [groups, number] : numbers) {
+    number = hash_of(groups);
+    while (!taken.insert(number).second) {
+      ++number;
+    }
+  }
+  return numbers;
+}
+
+DesiredState compile(const State& state) {
+  DesiredState desired;
+  std::map<VpcId, std::map<std::vector<SecurityGroupId>, std::uint32_t>> sets;
+  for (const auto& [id, vpc] : state.vpcs) {
+    const auto& of_vpc = sets[id] = group_set_numbers(state, id);
+    desired.policies.emplace(vpc->number, compile_security_groups(state, id, of_vpc));
+  }
+  for (const auto& [id, subnet] : state.subnets) {
+    desired.bridges.emplace(bridge_name(id), DesiredBridge{id});
+    add_routes(state, *subnet, desired);
+  }
+  for (const auto& [id, interface] : state.network_interfaces) {
+    add_interface(state, *interface, sets[interface->vpc].at(interface->groups), desired);
+  }
+  return desired;
+}
+
+}  // namespace caisson::vpc

@@ -1,0 +1,23 @@
+// From the model to what the kernel should hold. Pure; depends on neither order nor time.
+#pragma once
+
+#include "vpc/compile/desired_state.hh"
+#include "vpc/model/state.hh"
+
+namespace caisson::vpc {
+
+DesiredState compile(const State& state);
+
+/// The name of a subnet's bridge, and of a member's port.
+std::string bridge_name(const SubnetId& subnet);
+std::string member_port_name(std::uint32_t number);
+
+/// The numbers of the sets of groups that the VPC's network interfaces have. A set's number depends on its groups
+/// alone (but where two sets collide), so that it stays the same while others come and go.
+std::map<std::vector<SecurityGroupId>, std::uint32_t> group_set_numbers(const State& state, const VpcId& vpc);
+
+/// The groups of one VPC. Where several rules admit, the one with the lowest id is said to decide.
+DesiredPolicy compile_security_groups(const State& state, const VpcId& vpc,
+                                      const std::map<std::vector<SecurityGroupId>, std::uint32_t>& sets);
+
+}  // namespace caisson::vpc

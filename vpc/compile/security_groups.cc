@@ -1,0 +1,167 @@
+// Rules become lookups: addresses that no rule tells apart form a class, and for each {set of groups, direction, class,
+// protocol} the ports are cut so that one rule, the one with the lowest id, decides each piece.
+#include <algorithm>
+#include <set>
+
+#include "vpc/compile/compile.hh"
+
+namespace caisson::vpc {
+namespace {
+
+using Peer = std::variant<Ipv4Cidr, SecurityGroupId>;
+using Rules = std::vector<const SecurityGroupRule*>;  ///< sorted by id
+/// The peers that match an address: what the rules can tell of it.
+using Signature = std::set<Peer>;
+
+struct Ports {
+  int first = 0;
+  int last = 65535;
+};
+
+/// What the rule says of the 16 bits that the datapath looks at: the destination port, or ICMP type and code.
+Ports ports_of(const Permission& permission) {
+  if (permission.protocol == kTcp || permission.protocol == kUdp) {
+    return permission.from_port < 0 ? Ports{} : Ports{permission.from_port, permission.to_port};
+  }
+  if (permission.protocol == kIcmp && permission.from_port >= 0) {
+    const int type = permission.from_port << 8;
+    return permission.to_port < 0 ? Ports{type, type | 255}
+                                  : Ports{type | permission.to_port, type | permission.to_port};
+  }
+  return {};
+}
+
+/// Covers [first, last] with the fewest prefixes.
+std::vector<PortPrefix> prefixes_of(int first, int last) {
+  std::vector<PortPrefix> prefixes;
+  while (first <= last) {
+    int bits = 16;
+    while (bits > 0 && (first & ((1 << (17 - bits)) - 1)) == 0 && first + (1 << (17 - bits)) - 1 <= last) {
+      --bits;
+    }
+    prefixes.push_back({static_cast<std::uint16_t>(first), bits});
+    first += 1 << (16 - bits);
+  }
+  return prefixes;
+}
+
+class PolicyCompiler {
+ public:
+  PolicyCompiler(const State& state, const VpcId& vpc) : state_(state), vpc_(vpc) {
+    for (const auto& [id, rule] : state.security_group_rules) {
+      const SecurityGroup* group = find(state.security_groups, rule->group);
+      if (group == nullptr || group->vpc != vpc) continue;
+      rules_[rule->group].push_back(rule.get());
+      peers_.insert(rule->permission.peer);
+    }
+  }
+
+  DesiredPolicy compile(const std::map<std::vector<SecurityGroupId>, std::uint32_t>& sets) {
+    DesiredPolicy policy;
+    const auto nodes = signatures();
+    std::map<Signature, std::uint32_t> classes;
+    for (const auto& [cidr, signature] : nodes) {
+      classes.emplace(signature, 0);
+    }
+    std::uint32_t number = 0;
+    for (auto& [signature, assigned] : classes) {
+      assigned = number++;
+    }
+    for (const auto& [cidr, signature] : nodes) {
+      policy.classes.emplace(cidr, classes.at(signature));
+    }
+    for (const auto& [groups, set] : sets) {
+      for (const bool egress : {false, true}) {
+        add_set(groups, set, egress, classes, policy);
+      }
+    }
+    return policy;
+  }
+
+ private:
+  /// The blocks that rules tell apart. An address belongs to the longest block that contains it.
+  std::map<Ipv4Cidr, Signature> signatures() const {
+    std::map<Ipv4Cidr, Signature> nodes;
+    nodes[Ipv4Cidr({0}, 0)];
+    for (const auto& peer : peers_) {
+      if (const auto* cidr = std::get_if<Ipv4Cidr>(&peer)) nodes[*cidr];
+    }
+    for (const auto& [id, interface] : state_.network_interfaces) {
+      if (interface->vpc != vpc_) continue;
+      for (const auto& group : interface->groups) {
+        if (peers_.contains(Peer(group))) nodes[Ipv4Cidr(interface->address, 32)].insert(Peer(group));
+      }
+    }
+    for (auto& [node, signature] : nodes) {
+      for (const auto& peer : peers_) {
+        const auto* cidr = std::get_if<Ipv4Cidr>(&peer);
+        if (cidr != nullptr && cidr->contains(node)) signature.insert(peer);
+      }
+    }
+    return nodes;
+  }
+
+  void add_set(const std::vector<SecurityGroupId>& groups, std::uint32_t set, bool egress,
+               const std::map<Signature, std::uint32_t>& classes, DesiredPolicy& policy) const {
+    Rules rules;
+    std::set<int> protocols{kAllProtocols};
+    for (const auto& group : groups) {
+      const auto found = rules_.find(group);
+      if (found == rules_.end()) continue;
+      for (const auto* rule : found->second) {
+        if (rule->permission.egress != egress) continue;
+        rules.push_back(rule);
+        protocols.insert(rule->permission.protocol);
+      }
+    }
+    std::sort(rules.begin(), rules.end(), [](const auto* a, const auto* b) { return a->id < b->id; });
+    for (const auto& [signature, number] : classes) {
+      Rules matching;
+      std::copy_if(rules.begin(), rules.end(), std::back_inserter(matching),
+                   [&](const auto* rule) { return signature.contains(rule->permission.peer); });
+      for (const int protocol : protocols) {
+        add_protocol(matching, {.group_set = set, .peer_class = number, .egress = egress}, protocol, policy);
+      }
+    }
+  }
+
+  /// The pieces of the 16 bits between the rules' ends, each with the first rule that covers it.
+  static void add_protocol(const Rules& matching, RuleKey key, int protocol, DesiredPolicy& policy) {
+    key.protocol = protocol == kAllProtocols ? kOtherProtocols : protocol;
+    Rules rules;
+    std::set<int> starts{0};
+    for (const auto* rule : matching) {
+      if (rule->permission.protocol != kAllProtocols && rule->permission.protocol != protocol) continue;
+      rules.push_back(rule);
+      starts.insert(ports_of(rule->permission).first);
+      starts.insert(ports_of(rule->permission).last + 1);
+    }
+    for (auto start = starts.begin(); start != starts.end() && *start <= 65535; ++start) {
+      const auto next = std::next(start);
+      const int last = next == starts.end() ? 65535 : *next - 1;
+      const auto decides = std::find_if(rules.begin(), rules.end(), [&](const auto* rule) {
+        const Ports ports = ports_of(rule->permission);
+        return ports.first <= *start && last <= ports.last;
+      });
+      if (decides == rules.end()) continue;
+      for (const auto& prefix : prefixes_of(*start, last)) {
+        key.ports = prefix;
+        policy.rules.emplace(key, (*decides)->id);
+      }
+    }
+  }
+
+  const State& state_;
+  const VpcId& vpc_;
+  std::map<SecurityGroupId, Rules> rules_;
+  std::set<Peer> peers_;
+};
+
+}  // namespace
+
+DesiredPolicy compile_security_groups(const State& state, const VpcId& vpc,
+                                      const std::map<std::vector<SecurityGroupId>, std::uint32_t>& sets) {
+  return PolicyCompiler(state, vpc).compile(sets);
+}
+
+}  // namespace caisson::vpc

@@ -1,0 +1,28 @@
+// The oracle: what EC2's rules say of one packet at one network interface, read off the model rule by rule.
+//
+// Slow and plain on purpose, and it shares nothing with vpc/compile: the datapath is held against it.
+#pragma once
+
+#include <optional>
+
+#include "vpc/model/state.hh"
+
+namespace caisson::vpc {
+
+/// A packet that begins a flow, as the network interface sends or gets it.
+struct Packet {
+  Ipv4Address peer;
+  int protocol = kTcp;
+  int port = 0;  ///< destination port; ICMP: type * 256 + code; others: 0
+};
+
+/// The rule of the interface's groups that admits the packet: of several, the one with the lowest id.
+/// nullptr: none does. EC2 API: "Security group rules"; a group as peer means the private addresses of its
+/// network interfaces in the same VPC.
+const SecurityGroupRule* deciding_rule(const State& state, const NetworkInterface& interface, bool egress,
+                                       const Packet& packet);
+
+/// Where the subnet's route table leads, by the longest prefix; nothing: no route.
+std::optional<RouteTarget> decide_route(const State& state, const SubnetId& subnet, Ipv4Address destination);
+
+}  // namespace caisson::vpc
