@@ -1,0 +1,236 @@
+// What netd and its BPF programs share: the maps' names, keys and values. C and C++ both include it.
+//
+// Addresses are four bytes in the order in which they are sent, so that `bpftool map dump` reads well; ports are in
+// host order unless their name ends in _be (keys of LPM tries compare bits from the front). Padding is written as
+// zero. The maps are pinned in the instance's folder of bpffs under the names below.
+#ifndef CAISSON_ABI_H
+#define CAISSON_ABI_H
+
+#include <linux/types.h>
+
+// Raised with every change of this file: pins of another version are not reused.
+#define CAISSON_ABI_VERSION 1
+
+#define CAISSON_ID_SIZE 24  // "eni-" and 17 digits, and a NUL; a multiple of 8
+
+// What every guest is configured with (netd/client/attach_protocol.hh says it to the guest).
+#define CAISSON_GUEST_ADDRESS \
+  { 169, 254, 100, 2 }
+#define CAISSON_GUEST_MAC \
+  { 0x02, 0xca, 0x15, 0x50, 0x00, 0x02 }
+#define CAISSON_GATEWAY_MAC \
+  { 0x02, 0xca, 0x15, 0x50, 0x00, 0x01 }
+#define CAISSON_GUEST_FIRST_PORT 32768
+#define CAISSON_GUEST_PORTS 960   // the guest's ip_local_port_range
+#define CAISSON_BLOCK_PORTS 1024  // of a slot, of its network interface's 65,536
+#define CAISSON_FIRST_BLOCK 1     // block 0 holds the well-known ports
+#define CAISSON_BLOCKS 64
+#define CAISSON_DYNAMIC_PORTS 64  // the block's last ones
+#define CAISSON_DYNAMIC_TRIES 8
+
+// skb->mark of a packet that one of our programs sends to a port: this bit and the VPC's number.
+#define CAISSON_MARK 0x80000000u
+
+// An identity address is 240.0.0.0/4 with the network interface's number in its low 28 bits.
+#define CAISSON_IDENTITY_PREFIX 0xf0000000u
+#define CAISSON_NUMBER_MASK 0x0fffffffu
+
+#define CAISSON_PROTOCOL_ANY 255  // of a rule: every protocol that no entry of the group set names
+
+enum caisson_reason {
+  CAISSON_ACCEPTED = 0,
+  CAISSON_SEALED,        // the slot is not attached, or closed for now
+  CAISSON_UNKNOWN_PORT,  // the device is neither slot nor member
+  CAISSON_MALFORMED,     // shorter than its headers say
+  CAISSON_NOT_IPV4,      // neither ARP nor IPv4
+  CAISSON_IP_OPTIONS,
+  CAISSON_FRAGMENT,
+  CAISSON_PROTOCOL,  // from a function: neither TCP, UDP nor ICMP echo
+  CAISSON_ICMP_ERROR,
+  CAISSON_SPOOF,  // source address or MAC that is not the sender's
+  CAISSON_SG_EGRESS,
+  CAISSON_SG_INGRESS,
+  CAISSON_NO_ROUTE,
+  CAISSON_NO_DESTINATION,  // no network interface has the address
+  CAISSON_FORBIDDEN_EXIT,  // an address that no exit leads to
+  CAISSON_NO_RESOLVER,     // the resolver's address, which nobody serves
+  CAISSON_NO_FLOW,         // to a function, outside of a flow that this very slot began
+  CAISSON_PORT_EXHAUSTED,  // no free port in the slot's block
+  CAISSON_CT_FULL,         // the network interface has its full number of flows
+  CAISSON_UNMARKED,        // to a port, not by our programs
+  CAISSON_REASONS
+};
+
+enum caisson_direction { CAISSON_EGRESS = 0, CAISSON_INGRESS = 1 };
+enum caisson_action { CAISSON_ACCEPT = 0, CAISSON_REJECT = 1 };
+enum caisson_target { CAISSON_ROUTE_LOCAL = 1, CAISSON_ROUTE_MANAGED = 2 };
+
+// slots: key ifindex of the tap. Written by attach, seal, detach; no entry means sealed.
+struct caisson_slot {
+  __u32 slot;
+  __u32 epoch;
+  __u32 vpc;
+  __u8 address[4];  // of the network interface
+  __u16 block;
+  __u8 sealed;
+  __u8 pad[5];
+  char eni[CAISSON_ID_SIZE];
+};
+
+// members: key ifindex of the port in the fabric.
+struct caisson_eni_key {
+  __u32 vpc;
+  __u8 address[4];
+};
+
+// enis: key struct caisson_eni_key.
+struct caisson_eni {
+  __u32 number;
+  __u32 subnet;
+  __u32 group_set;
+  __u32 port;    // ifindex of a member's port, 0 for a function interface
+  __u32 bridge;  // ifindex of the subnet's bridge
+  __u8 mac[6];
+  __u8 pad[2];
+  char id[CAISSON_ID_SIZE];
+};
+
+// identities: key the network interface's number, value struct caisson_eni_key.
+
+// blocks: which slot owns a block of ports of an address; value ifindex of the tap.
+struct caisson_block_key {
+  __u32 vpc;
+  __u8 address[4];
+  __u32 block;
+};
+
+// vpcs: key the VPC's number, value the generation of classes and rules that holds now.
+
+// classes, LPM: addresses of a VPC that no rule tells apart have one class.
+struct caisson_class_key {
+  __u32 prefix_bits;  // 64 + the block's length
+  __u32 vpc;
+  __u32 generation;
+  __u8 address[4];
+};
+#define CAISSON_CLASS_FIXED_BITS 64
+
+// sg_rules, LPM: a rule admits what matches; no entry means no.
+struct caisson_rule_key {
+  __u32 prefix_bits;  // 144 + 0..16
+  __u32 vpc;
+  __u32 generation;
+  __u32 group_set;
+  __u32 peer_class;
+  __u8 direction;
+  __u8 protocol;  // or CAISSON_PROTOCOL_ANY, then port_be is 0 with no bits
+  __u16 port_be;  // destination port; ICMP: type in the first byte, code in the second
+};
+#define CAISSON_RULE_FIXED_BITS 144
+struct caisson_rule {
+  char id[CAISSON_ID_SIZE];
+};
+
+// routes, LPM: the subnet's table.
+struct caisson_route_key {
+  __u32 prefix_bits;  // 32 + the destination's length
+  __u32 subnet;
+  __u8 address[4];
+};
+#define CAISSON_ROUTE_FIXED_BITS 32
+struct caisson_route {
+  __u32 target;  // enum caisson_target
+};
+
+// forbidden, LPM: addresses that no exit leads to, whatever the rules say. Value: not used.
+struct caisson_address_key {
+  __u32 prefix_bits;
+  __u8 address[4];
+};
+
+// conntrack: a flow as one network interface sees it.
+struct caisson_flow_key {
+  __u32 eni;
+  __u8 peer[4];
+  __u16 peer_port;
+  __u16 local_port;
+  __u8 protocol;
+  __u8 pad[3];
+};
+struct caisson_conntrack {
+  __u64 last_seen;  // bpf_ktime_get_ns()
+  __u32 slot;       // ifindex of the slot that began it, 0 for members
+  __u32 epoch;
+  __u8 direction;  // in which it began
+  __u8 answered;   // packets were seen both ways
+  __u8 closing;    // TCP: a FIN or RST was seen
+  __u8 pad[5];
+  char rule[CAISSON_ID_SIZE];
+};
+
+// eni_flows: entries of conntrack that a network interface ever had; eni_freed: those of them that netd has removed.
+// Key its number. Two counts, so that each has one writer; the difference has a limit.
+#define CAISSON_FLOWS_PER_ENI 4096
+#define CAISSON_CONNTRACK_ENTRIES 262144
+
+// dynamic_ports: the last ports of a slot's block.
+struct caisson_dynamic_key {
+  __u32 slot;  // ifindex
+  __u32 epoch;
+  __u8 protocol;
+  __u8 index;
+  __u8 pad[2];
+};
+struct caisson_dynamic {
+  __u64 last_seen;
+  __u16 original;
+  __u8 pad[6];
+};
+
+// flows: what was decided, for the audit.
+struct caisson_audit_key {
+  __u32 eni;
+  __u8 source[4];
+  __u8 destination[4];
+  __u16 source_port;
+  __u16 destination_port;
+  __u8 protocol;
+  __u8 direction;
+  __u8 action;
+  __u8 pad;
+};
+struct caisson_audit {
+  __u64 packets;
+  __u64 bytes;
+  __u64 first_seen;
+  __u64 last_seen;
+  __u32 reason;
+  __u32 pad;
+  char eni[CAISSON_ID_SIZE];
+  char rule[CAISSON_ID_SIZE];
+};
+#define CAISSON_AUDIT_ENTRIES 131072
+
+// drops: what was dropped at a port outside of flows; per CPU.
+struct caisson_drop_key {
+  __u32 port;  // ifindex
+  __u32 reason;
+};
+struct caisson_drop {
+  __u64 packets;
+  __u64 bytes;
+  __u64 last_seen;
+};
+
+// counters, per-CPU array.
+enum caisson_counter { CAISSON_UNRECORDED = 0, CAISSON_COUNTERS };
+
+// Idle times after which an entry of conntrack no longer holds (judged at lookup; netd sweeps).
+#define CAISSON_NS 1000000000ull
+#define CAISSON_IDLE_ANSWERED (432000ull * CAISSON_NS)  // TCP, established
+#define CAISSON_IDLE_CLOSING (60ull * CAISSON_NS)
+#define CAISSON_IDLE_UNANSWERED (60ull * CAISSON_NS)
+#define CAISSON_IDLE_STREAM (180ull * CAISSON_NS)  // UDP and the others, answered
+#define CAISSON_IDLE_DATAGRAM (30ull * CAISSON_NS)
+
+#endif

@@ -1,0 +1,226 @@
+// What a guest or a member sends: the sender's part, and the way to the target. Attached to the ingress of its device
+// in the fabric. Nothing is ever passed up by return code: a packet is redirected or dropped.
+//
+//   seal -> parse -> ARP is answered here -> identity (slot) or anti-spoofing (member) -> conntrack, else groups ->
+//   route -> the target's port, or the subnet's bridge and through it the stack
+#include "netd/bpf/lib/audit.h"
+#include "netd/bpf/lib/conntrack.h"
+#include "netd/bpf/lib/identity.h"
+#include "netd/bpf/lib/security_groups.h"
+
+struct arp_body {
+  __u16 hardware, protocol;
+  __u8 hardware_size, protocol_size;
+  __u16 operation;
+  __u8 sender_mac[6], sender[4], target_mac[6], target[4];
+} __attribute__((packed));
+
+// Who sends.
+struct sender {
+  struct caisson_eni_key key;
+  const struct caisson_slot* slot;  // NULL: a member
+  const struct caisson_eni* eni;
+};
+
+// Every address is at the gateway's MAC: the target's own is written when the packet is delivered.
+static __always_inline int answer_arp(struct __sk_buff* skb, const struct sender* sender,
+                                      const struct packet* packet) {
+  const __u8 gateway[6] = CAISSON_GATEWAY_MAC;
+  const __u8 guest[4] = CAISSON_GUEST_ADDRESS;
+  const __u8* own = sender->slot ? guest : sender->key.address;
+  struct arp_body arp;
+  if (bpf_skb_load_bytes(skb, ETH_HLEN, &arp, sizeof arp)) return drop(skb, CAISSON_MALFORMED);
+  if (arp.hardware != bpf_htons(1) || arp.protocol != bpf_htons(ETH_P_IP)) {
+    return drop(skb, CAISSON_MALFORMED);
+  }
+  const __u32 said = word_of(arp.sender);
+  if (!same_mac(arp.sender_mac, packet->source_mac) || (said != 0 && said != word_of(own))) {
+    return drop(skb, CAISSON_SPOOF);
+  }
+  // Replies need no answer, and a probe for the sender's own address must get none.
+  if (arp.operation != bpf_htons(1) || word_of(arp.target) == word_of(own)) return TC_ACT_SHOT;
+  arp.operation = bpf_htons(2);
+  __builtin_memcpy(arp.target_mac, packet->source_mac, 6);
+  const __u32 asked = word_of(arp.target);
+  __builtin_memcpy(arp.target, &said, 4);
+  __builtin_memcpy(arp.sender, &asked, 4);
+  __builtin_memcpy(arp.sender_mac, gateway, 6);
+  bpf_skb_store_bytes(skb, ETH_HLEN, &arp, sizeof arp, 0);
+  set_macs(skb, packet->source_mac);
+  skb->mark = CAISSON_MARK | sender->key.vpc;
+  return bpf_redirect(skb->ifindex, 0);
+}
+
+// From the guest's identity to the network's. `packet` becomes what the network sees; the bytes are rewritten by
+// write_identity(), when it is decided that the packet goes on.
+static __always_inline int take_identity(struct __sk_buff* skb, const struct sender* sender,
+                                         struct packet* packet) {
+  const __u8 guest[4] = CAISSON_GUEST_ADDRESS;
+  if (word_of(packet->source) != word_of(guest)) return CAISSON_SPOOF;
+  if (!packet->has_ports) return CAISSON_PROTOCOL;
+  if (packet->protocol == IPPROTO_ICMP && packet->icmp_type != CAISSON_ICMP_ECHO) return CAISSON_PROTOCOL;
+  __builtin_memcpy(packet->source, sender->key.address, 4);
+  const __u16 inner = packet->source_port;
+  packet->source_port = outer_port(sender->slot, skb->ifindex, packet->protocol, inner);
+  if (packet->source_port != 0) {
+    const struct caisson_flow_key key = flow_key(sender->eni, packet, CAISSON_EGRESS);
+    const struct caisson_conntrack* entry = bpf_map_lookup_elem(&conntrack, &key);
+    // A live flow of a former owner of the block is never taken over: late packets of its peer would come here.
+    if (entry && holds(entry, packet->protocol) &&
+        (entry->slot != skb->ifindex || entry->epoch != sender->slot->epoch)) {
+      packet->source_port = dynamic_port(sender->slot, skb->ifindex, packet->protocol, inner);
+    }
+  }
+  return packet->source_port == 0 ? CAISSON_PORT_EXHAUSTED : CAISSON_ACCEPTED;
+}
+
+static __always_inline int check_member(const struct sender* sender, const struct packet* packet) {
+  if (word_of(packet->source) != word_of(sender->key.address)) return CAISSON_SPOOF;
+  return same_mac(packet->source_mac, sender->eni->mac) ? CAISSON_ACCEPTED : CAISSON_SPOOF;
+}
+
+static __always_inline void write_identity(struct __sk_buff* skb, const struct packet* packet,
+                                           __u16 inner_source_port, const __u8* outer_source) {
+  const __u8 guest[4] = CAISSON_GUEST_ADDRESS;
+  set_port(skb, packet, 0, inner_source_port, packet->source_port);
+  set_address(skb, packet, CAISSON_IP_SOURCE, guest, outer_source);
+}
+
+static __always_inline int in_link_local(const __u8* address) {
+  return address[0] == 169 && address[1] == 254;
+}
+
+static __always_inline int is_resolver(const __u8* address) {
+  return in_link_local(address) && address[2] == 169 && address[3] == 253;
+}
+
+// The port of the target's network interface, or a reason. 0 < port.
+static __always_inline int find_port(const struct sender* sender, const struct packet* packet, __u8* mac,
+                                     __u32* port) {
+  const __u8 guest_mac[6] = CAISSON_GUEST_MAC;
+  struct caisson_eni_key key = {.vpc = sender->key.vpc};
+  __builtin_memcpy(key.address, packet->destination, 4);
+  const struct caisson_eni* target = bpf_map_lookup_elem(&enis, &key);
+  if (!target) return CAISSON_NO_DESTINATION;
+  if (target->port) {
+    *port = target->port;
+    __builtin_memcpy(mac, target->mac, 6);
+    return CAISSON_ACCEPTED;
+  }
+  struct caisson_block_key block = {.vpc = key.vpc, .block = packet->destination_port / CAISSON_BLOCK_PORTS};
+  __builtin_memcpy(block.address, packet->destination, 4);
+  const __u32* slot = bpf_map_lookup_elem(&blocks, &block);
+  if (!slot) return CAISSON_NO_FLOW;
+  *port = *slot;
+  __builtin_memcpy(mac, guest_mac, 6);
+  return CAISSON_ACCEPTED;
+}
+
+static __always_inline int is_forbidden(const __u8* address) {
+  struct caisson_address_key key = {.prefix_bits = 32};
+  __builtin_memcpy(key.address, address, 4);
+  return bpf_map_lookup_elem(&forbidden, &key) != 0;
+}
+
+static __always_inline __u32 route_of(const struct caisson_eni* eni, const __u8* destination) {
+  struct caisson_route_key key = {.prefix_bits = CAISSON_ROUTE_FIXED_BITS + 32, .subnet = eni->subnet};
+  __builtin_memcpy(key.address, destination, 4);
+  const struct caisson_route* route = bpf_map_lookup_elem(&routes, &key);
+  return route ? route->target : 0;
+}
+
+// Up the stack, as received on the subnet's bridge, under the network interface's identity address.
+static __always_inline int to_stack(struct __sk_buff* skb, const struct sender* sender,
+                                    const struct packet* packet, __u16 inner_port) {
+  const __u8 gateway[6] = CAISSON_GATEWAY_MAC;
+  const __u32 identity = bpf_htonl(CAISSON_IDENTITY_PREFIX | (sender->eni->number & CAISSON_NUMBER_MASK));
+  __u8 source[4];
+  __builtin_memcpy(source, &identity, 4);
+  if (sender->slot) {
+    write_identity(skb, packet, inner_port, source);
+  } else {
+    set_address(skb, packet, CAISSON_IP_SOURCE, packet->source, source);
+  }
+  set_macs(skb, gateway);
+  skb->mark = 0;
+  return bpf_redirect(sender->eni->bridge, BPF_F_INGRESS);
+}
+
+// Finds the way and sends the packet there. The flow is tracked last: what has no way leaves no entry.
+static __always_inline int forward(struct __sk_buff* skb, const struct sender* sender, struct packet* packet,
+                                   __u16 inner_port) {
+  const struct caisson_rule* rule = 0;
+  const char* rule_id = 0;
+  const struct caisson_flow_key key = flow_key(sender->eni, packet, CAISSON_EGRESS);
+  struct caisson_conntrack* entry = bpf_map_lookup_elem(&conntrack, &key);
+  const int tracked = entry && holds(entry, packet->protocol);
+  if (is_resolver(packet->destination)) {
+    return verdict(skb, packet, sender->eni, CAISSON_EGRESS, CAISSON_NO_RESOLVER, 0);
+  }
+  if (tracked) {
+    rule_id = entry->rule;
+  } else {
+    rule =
+        admitting_rule(sender->key.vpc, sender->eni->group_set, CAISSON_EGRESS, packet->destination, packet);
+    if (!rule) return verdict(skb, packet, sender->eni, CAISSON_EGRESS, CAISSON_SG_EGRESS, 0);
+    rule_id = rule->id;
+  }
+  const __u32 target = route_of(sender->eni, packet->destination);
+  __u8 mac[6] = {};
+  __u32 port = 0;
+  int reason = CAISSON_ACCEPTED;
+  if (target == CAISSON_ROUTE_LOCAL) {
+    reason = find_port(sender, packet, mac, &port);
+  } else if (target == CAISSON_ROUTE_MANAGED) {
+    if (is_forbidden(packet->destination)) reason = CAISSON_FORBIDDEN_EXIT;
+  } else {
+    reason = CAISSON_NO_ROUTE;
+  }
+  if (reason == CAISSON_ACCEPTED && !tracked) {
+    struct caisson_conntrack fresh = {.last_seen = bpf_ktime_get_ns(),
+                                      .slot = sender->slot ? skb->ifindex : 0,
+                                      .epoch = sender->slot ? sender->slot->epoch : 0,
+                                      .direction = CAISSON_EGRESS};
+    __builtin_memcpy(fresh.rule, rule_id, CAISSON_ID_SIZE);
+    reason = open_flow(&key, &fresh, entry != 0);
+  }
+  verdict(skb, packet, sender->eni, CAISSON_EGRESS, reason, rule_id);
+  if (reason != CAISSON_ACCEPTED) return TC_ACT_SHOT;
+  if (tracked) refresh(entry, packet, CAISSON_EGRESS);
+  if (target == CAISSON_ROUTE_MANAGED) return to_stack(skb, sender, packet, inner_port);
+  if (sender->slot) write_identity(skb, packet, inner_port, packet->source);
+  set_macs(skb, mac);
+  skb->mark = CAISSON_MARK | sender->key.vpc;
+  return bpf_redirect(port, 0);
+}
+
+SEC("tc")
+int from_guest(struct __sk_buff* skb) {
+  struct sender sender = {};
+  struct packet packet = {};
+  __u32 port = skb->ifindex;
+  sender.slot = bpf_map_lookup_elem(&slots, &port);
+  if (sender.slot) {
+    if (sender.slot->sealed) return drop(skb, CAISSON_SEALED);
+    sender.key.vpc = sender.slot->vpc;
+    __builtin_memcpy(sender.key.address, sender.slot->address, 4);
+  } else {
+    const struct caisson_eni_key* member = bpf_map_lookup_elem(&members, &port);
+    if (!member) return drop(skb, CAISSON_SEALED);
+    sender.key = *member;
+  }
+  sender.eni = bpf_map_lookup_elem(&enis, &sender.key);
+  if (!sender.eni) return drop(skb, CAISSON_UNKNOWN_PORT);
+
+  int reason = parse_ethernet(skb, &packet);
+  if (reason) return drop(skb, reason);
+  if (skb->protocol == bpf_htons(ETH_P_ARP)) return answer_arp(skb, &sender, &packet);
+  reason = parse_ipv4(skb, &packet);
+  if (reason) return drop(skb, reason);
+  const __u16 inner_port = packet.source_port;
+  reason = sender.slot ? take_identity(skb, &sender, &packet) : check_member(&sender, &packet);
+  if (reason) return drop(skb, reason);
+  return forward(skb, &sender, &packet, inner_port);
+}
+
+const char caisson_license[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,62 @@
+// Flows as one network interface sees them. Sender and receiver have an entry each, so that each one's groups stand
+// at its own port.
+//
+// An entry holds while it is younger than its idle time; expiry is judged here, netd's sweep frees the memory and
+// gives the quota back. A tracked flow survives the removal of the rule that admitted it, as on EC2.
+#pragma once
+
+#include "netd/bpf/lib/packet.h"
+
+static __always_inline __u64 idle_time(const struct caisson_conntrack* entry, __u8 protocol) {
+  if (protocol == IPPROTO_TCP) {
+    if (entry->closing) return CAISSON_IDLE_CLOSING;
+    return entry->answered ? CAISSON_IDLE_ANSWERED : CAISSON_IDLE_UNANSWERED;
+  }
+  return entry->answered ? CAISSON_IDLE_STREAM : CAISSON_IDLE_DATAGRAM;
+}
+
+static __always_inline int holds(const struct caisson_conntrack* entry, __u8 protocol) {
+  return entry && bpf_ktime_get_ns() - entry->last_seen < idle_time(entry, protocol);
+}
+
+static __always_inline struct caisson_flow_key flow_key(const struct caisson_eni* eni,
+                                                        const struct packet* packet, __u8 direction) {
+  const int out = direction == CAISSON_EGRESS;
+  struct caisson_flow_key key = {.eni = eni->number,
+                                 .peer_port = out ? packet->destination_port : packet->source_port,
+                                 .local_port = out ? packet->source_port : packet->destination_port,
+                                 .protocol = packet->protocol};
+  if (packet->protocol == IPPROTO_ICMP) {
+    // The echo's id stands for the asking side's port in both directions.
+    const __u16 id = packet->source_port | packet->destination_port;
+    key.peer_port = 0;
+    key.local_port = id;
+  }
+  __builtin_memcpy(key.peer, out ? packet->destination : packet->source, 4);
+  return key;
+}
+
+static __always_inline void refresh(struct caisson_conntrack* entry, const struct packet* packet,
+                                    __u8 direction) {
+  entry->last_seen = bpf_ktime_get_ns();
+  if (direction != entry->direction) entry->answered = 1;
+  if (packet->tcp_flags & (CAISSON_TCP_FIN | CAISSON_TCP_RST)) entry->closing = 1;
+}
+
+// Adds an entry within the network interface's quota. `replaces`: there is an entry, which no longer holds.
+static __always_inline int open_flow(const struct caisson_flow_key* key,
+                                     const struct caisson_conntrack* entry, int replaces) {
+  __u32 number = key->eni;
+  __u64* used = bpf_map_lookup_elem(&eni_flows, &number);
+  const __u64* freed = bpf_map_lookup_elem(&eni_freed, &number);
+  if (!used) return CAISSON_CT_FULL;
+  if (!replaces && __sync_fetch_and_add(used, 1) >= CAISSON_FLOWS_PER_ENI + (freed ? *freed : 0)) {
+    __sync_fetch_and_add(used, -1);
+    return CAISSON_CT_FULL;
+  }
+  if (bpf_map_update_elem(&conntrack, key, entry, BPF_ANY)) {
+    if (!replaces) __sync_fetch_and_add(used, -1);
+    return CAISSON_CT_FULL;
+  }
+  return CAISSON_ACCEPTED;
+}

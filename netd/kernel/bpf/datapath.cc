@@ -1,0 +1,198 @@
+#include "netd/kernel/bpf/datapath.hh"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "from_guest.skel.h"
+#include "from_stack.skel.h"
+#include "from_uplink.skel.h"
+#include "netd/bpf/caisson_abi.h"
+#include "to_guest.skel.h"
+
+namespace caisson::netd::kernel {
+namespace {
+
+constexpr std::uint32_t kHandle = 1;
+constexpr std::uint32_t kPriority = 1;
+
+template <class Skeleton, void (*destroy)(Skeleton*)>
+struct Destroyer {
+  void operator()(Skeleton* skeleton) const { destroy(skeleton); }
+};
+using FromGuest = std::unique_ptr<from_guest, Destroyer<from_guest, from_guest__destroy>>;
+using ToGuest = std::unique_ptr<to_guest, Destroyer<to_guest, to_guest__destroy>>;
+using FromStack = std::unique_ptr<from_stack, Destroyer<from_stack, from_stack__destroy>>;
+using FromUplink = std::unique_ptr<from_uplink, Destroyer<from_uplink, from_uplink__destroy>>;
+
+/// A folder in bpffs, and bpffs itself where the machine has not mounted it.
+Status make_folder(const std::string& folder) {
+  constexpr const char* kMount = "/sys/fs/bpf";
+  struct statfs facts {};
+  if (::statfs(kMount, &facts) != 0) return Error::system(errno, "look at", kMount);
+  constexpr unsigned long kBpffs = 0xcafe4a11;
+  if (static_cast<unsigned long>(facts.f_type) != kBpffs && ::mount("bpf", kMount, "bpf", 0, nullptr) != 0) {
+    return Error::system(errno, "mount bpffs at", kMount);
+  }
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return Error::system(errno, "make", folder);
+  return ok();
+}
+
+template <class Skeleton, class Owner>
+Status load_one(Skeleton* (*open)(const bpf_object_open_opts*), int (*load)(Skeleton*), const char* name,
+                const std::string& folder, Owner& owner) {
+  bpf_object_open_opts options{};
+  options.sz = sizeof options;
+  options.pin_root_path = folder.c_str();
+  owner.reset(open(&options));
+  if (!owner) return Error::system(errno, "open program", name);
+  if (const int code = load(owner.get()); code != 0) return Error::system(-code, "load program", name);
+  return ok();
+}
+
+Status attach_program(std::uint32_t ifindex, const std::string& name, bpf_tc_attach_point point,
+                      int program) {
+  bpf_tc_hook hook{};
+  hook.sz = sizeof hook;
+  hook.ifindex = static_cast<int>(ifindex);
+  hook.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
+  if (const int code = bpf_tc_hook_create(&hook); code != 0 && code != -EEXIST) {
+    return Error::system(-code, "make the clsact qdisc of", name);
+  }
+  hook.attach_point = point;
+  bpf_tc_opts options{};
+  options.sz = sizeof options;
+  options.prog_fd = program;
+  options.handle = kHandle;
+  options.priority = kPriority;
+  options.flags = BPF_TC_F_REPLACE;
+  if (const int code = bpf_tc_attach(&hook, &options); code != 0) {
+    return Error::system(-code, "attach a program to", name);
+  }
+  return ok();
+}
+
+int discard(libbpf_print_level, const char*, va_list) {
+  return 0;
+}
+
+}  // namespace
+
+struct Datapath::Impl {
+  FromGuest from_guest;
+  ToGuest to_guest;
+  FromStack from_stack;
+  FromUplink from_uplink;
+
+  struct Map {
+    int fd = -1;
+    std::size_t key_size = 0;
+    std::size_t value_size = 0;
+  };
+  std::map<std::string, Map> maps;
+
+  void add_maps(const bpf_object* object) {
+    bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, object) {
+      if (bpf_map__type(map) == BPF_MAP_TYPE_ARRAY) continue;  // the programs' own sections
+      std::size_t size = bpf_map__value_size(map);
+      if (bpf_map__type(map) == BPF_MAP_TYPE_PERCPU_HASH || bpf_map__type(map) == BPF_MAP_TYPE_PERCPU_ARRAY) {
+        size = (size + 7) / 8 * 8 * static_cast<std::size_t>(libbpf_num_possible_cpus());
+      }
+      maps[bpf_map__name(map)] = {bpf_map__fd(map), bpf_map__key_size(map), size};
+    }
+  }
+
+  [[nodiscard]] const Map* find(const std::string& name) const {
+    const auto found = maps.find(name);
+    return found == maps.end() ? nullptr : &found->second;
+  }
+};
+
+Datapath::Datapath(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Datapath::Datapath(Datapath&&) noexcept = default;
+Datapath& Datapath::operator=(Datapath&&) noexcept = default;
+Datapath::~Datapath() = default;
+
+Result<Datapath> Datapath::load(const std::string& folder) {
+  (void)libbpf_set_print(discard);
+  TRYV(make_folder(folder));
+  // Another layout of keys and values must not be read as this one.
+  const std::string pins = folder;
+  auto impl = std::make_unique<Impl>();
+  TRYV(load_one(from_guest__open_opts, from_guest__load, "from_guest", pins, impl->from_guest));
+  TRYV(load_one(to_guest__open_opts, to_guest__load, "to_guest", pins, impl->to_guest));
+  TRYV(load_one(from_stack__open_opts, from_stack__load, "from_stack", pins, impl->from_stack));
+  TRYV(load_one(from_uplink__open_opts, from_uplink__load, "from_uplink", pins, impl->from_uplink));
+  impl->add_maps(impl->from_guest->obj);
+  return Datapath(std::move(impl));
+}
+
+Status Datapath::attach(Hook hook, std::uint32_t ifindex, const std::string& name) {
+  const auto* from = impl_->from_guest->progs.from_guest;
+  switch (hook) {
+    case Hook::kPort: {
+      // The receiver's side first: nothing can be sent there before it is.
+      const int to = bpf_program__fd(impl_->to_guest->progs.to_guest);
+      TRYV(attach_program(ifindex, name, BPF_TC_EGRESS, to));
+      return attach_program(ifindex, name, BPF_TC_INGRESS, bpf_program__fd(from));
+    }
+    case Hook::kExit:
+      return attach_program(ifindex, name, BPF_TC_EGRESS,
+                            bpf_program__fd(impl_->from_stack->progs.from_stack));
+    case Hook::kUplink:
+      return attach_program(ifindex, name, BPF_TC_INGRESS,
+                            bpf_program__fd(impl_->from_uplink->progs.from_uplink));
+  }
+  return ok();
+}
+
+Result<std::map<std::string, std::string>> Datapath::dump(const std::string& map) const {
+  const auto* found = impl_->find(map);
+  if (found == nullptr) return Error::system(ENOENT, "read map", map);
+  std::map<std::string, std::string> content;
+  std::string key(found->key_size, '\0');
+  std::string next(found->key_size, '\0');
+  std::string value(found->value_size, '\0');
+  const void* previous = nullptr;
+  while (bpf_map_get_next_key(found->fd, previous, next.data()) == 0) {
+    key = next;
+    previous = key.data();
+    if (bpf_map_lookup_elem(found->fd, key.data(), value.data()) == 0) content[key] = value;
+  }
+  return content;
+}
+
+Status Datapath::put(const std::string& map, const std::string& key, const std::string& value) const {
+  const auto* found = impl_->find(map);
+  if (found == nullptr || key.size() != found->key_size || value.size() != found->value_size) {
+    return Error::system(EINVAL, "write map", map);
+  }
+  if (bpf_map_update_elem(found->fd, key.data(), value.data(), BPF_ANY) != 0) {
+    return Error::system(errno, "write map", map);
+  }
+  return ok();
+}
+
+Status Datapath::erase(const std::string& map, const std::string& key) const {
+  const auto* found = impl_->find(map);
+  if (found == nullptr || key.size() != found->key_size) return Error::system(EINVAL, "write map", map);
+  if (bpf_map_delete_elem(found->fd, key.data()) != 0 && errno != ENOENT) {
+    return Error::system(errno, "delete from map", map);
+  }
+  return ok();
+}
+
+std::string Datapath::get(const std::string& map, const std::string& key) const {
+  const auto* found = impl_->find(map);
+  if (found == nullptr || key.size() != found->key_size) return "";
+  std::string value(found->value_size, '\0');
+  return bpf_map_lookup_elem(found->fd, key.data(), value.data()) == 0 ? value : "";
+}
+
+}  // namespace caisson::netd::kernel

@@ -1,0 +1,50 @@
+// The four programs and their maps. The only user of libbpf.
+//
+// Maps are pinned in the instance's folder of bpffs and outlive the daemon; programs are loaded anew at each start and
+// replaced in place (BPF_TC_F_REPLACE), so that no packet passes without one. Map calls are thread-safe; the others
+// belong to one thread, and attach() to one inside the fabric.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/fd.hh"
+#include "base/result.hh"
+
+namespace caisson::netd::kernel {
+
+enum class Hook {
+  kPort,    ///< from_guest at ingress, to_guest at egress
+  kExit,    ///< from_stack at egress
+  kUplink,  ///< from_uplink at ingress
+};
+
+class Datapath {
+ public:
+  /// Loads the programs; maps pinned below `folder` by this ABI version are reused.
+  static Result<Datapath> load(const std::string& folder);
+  Datapath(Datapath&&) noexcept;
+  Datapath& operator=(Datapath&&) noexcept;
+  ~Datapath();
+
+  /// Makes the device's clsact qdisc and attaches, or replaces what is attached. In the device's namespace.
+  Status attach(Hook hook, std::uint32_t ifindex, const std::string& name);
+
+  /// Key and value are bytes of the ABI's structs.
+  [[nodiscard]] Result<std::map<std::string, std::string>> dump(const std::string& map) const;
+  [[nodiscard]] Status put(const std::string& map, const std::string& key, const std::string& value) const;
+  /// One that is not there is a success.
+  [[nodiscard]] Status erase(const std::string& map, const std::string& key) const;
+  /// Empty: there is none.
+  [[nodiscard]] std::string get(const std::string& map, const std::string& key) const;
+
+ private:
+  struct Impl;
+  explicit Datapath(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace caisson::netd::kernel

@@ -1,0 +1,66 @@
+// Links, addresses and routes over rtnetlink (libnl). The only user of libnl.
+//
+// A Links speaks to the network namespace that it was opened in, whatever the thread's is later. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/fd.hh"
+#include "base/ipv4.hh"
+#include "base/mac.hh"
+#include "base/result.hh"
+
+struct nl_sock;
+
+namespace caisson::netd::kernel {
+
+struct Link {
+  std::uint32_t index = 0;
+  std::uint32_t master = 0;  ///< ifindex of the bridge, 0 for none
+  std::string alias;
+  std::string kind;  ///< "bridge", "veth", "tun"
+  bool up = false;
+};
+
+class Links {
+ public:
+  /// In the namespace of the calling thread.
+  static Result<Links> open();
+  /// In that namespace.
+  static Result<Links> open_in(const Fd& netns);
+
+  /// All links by name.
+  Result<std::map<std::string, Link>> list();
+  /// Error ENODEV: there is none.
+  Result<std::uint32_t> index_of(const std::string& name);
+
+  /// A bridge without address, spanning tree or multicast snooping; down.
+  Status make_bridge(const std::string& name, const MacAddress& mac, const std::string& alias);
+  /// A pair: `name` here, `peer` with `peer_mac` in the other namespace; both down.
+  Status make_veth(const std::string& name, const std::string& alias, const std::string& peer,
+                   const MacAddress& peer_mac, const Fd& peer_netns);
+  /// A port of the bridge, isolated, that learns and floods nothing.
+  Status enslave(const std::string& port, const std::string& bridge);
+  Status set_alias(const std::string& name, const std::string& alias);
+  Status set_up(const std::string& name);
+  Status set_arp_off(const std::string& name);
+  /// One that is not there is a success.
+  Status remove(const std::string& name);
+
+  /// Idempotent.
+  Status add_address(const std::string& name, Ipv4Address address, int prefix_length);
+  /// Idempotent. `via` none: on the link.
+  Status add_route(const Ipv4Cidr& destination, const std::string& name, const Ipv4Address* via);
+
+ private:
+  struct Closer {
+    void operator()(nl_sock* socket) const;
+  };
+  explicit Links(std::unique_ptr<nl_sock, Closer> socket) : socket_(std::move(socket)) {}
+  std::unique_ptr<nl_sock, Closer> socket_;
+};
+
+}  // namespace caisson::netd::kernel

@@ -1,0 +1,31 @@
+#include "netd/kernel/netlink/tap.hh"
+
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace caisson::netd::kernel {
+
+Result<Fd> open_tap(const std::string& name) {
+  Fd tap = Fd::own(::open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK));
+  if (!tap) return Error::system(errno, "open", "/dev/net/tun");
+  ifreq request{};
+  name.copy(request.ifr_name, IFNAMSIZ - 1);
+  request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);
+  if (::ioctl(tap.get(), TUNSETIFF, &request) != 0) return Error::system(errno, "open tap", name);
+  if (::ioctl(tap.get(), TUNSETPERSIST, 1) != 0) return Error::system(errno, "keep tap", name);
+  return tap;
+}
+
+void drain_tap(const Fd& tap) {
+  std::array<char, 65536 + 64> packet;
+  while (::read(tap.get(), packet.data(), packet.size()) > 0) {
+  }
+}
+
+}  // namespace caisson::netd::kernel

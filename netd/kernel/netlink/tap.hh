@@ -1,0 +1,18 @@
+// Taps, by ioctl: rtnetlink makes none.
+#pragma once
+
+#include <string>
+
+#include "base/fd.hh"
+#include "base/result.hh"
+
+namespace caisson::netd::kernel {
+
+/// Opens the tap's queue (IFF_VNET_HDR, non-blocking), making the tap persistent if there is none. On a thread of
+/// in_netns(). Error EBUSY: a process holds the queue.
+Result<Fd> open_tap(const std::string& name);
+
+/// Reads away what is queued for the next owner.
+void drain_tap(const Fd& tap);
+
+}  // namespace caisson::netd::kernel

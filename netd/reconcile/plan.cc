@@ -1,0 +1,121 @@
+#include "netd/reconcile/plan.hh"
+
+#include <algorithm>
+
+namespace caisson::netd::reconcile {
+namespace {
+
+template <class... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+template <class... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
+
+const Table& table_of(const Tables& tables, const std::string& name) {
+  static const Table kEmpty;
+  const auto found = tables.find(name);
+  return found == tables.end() ? kEmpty : found->second;
+}
+
+void delete_surplus(const std::string& name, const Tables& desired, const Tables& observed, Plan& plan) {
+  const Table& wanted = table_of(desired, name);
+  for (const auto& [key, value] : table_of(observed, name)) {
+    if (!wanted.contains(key)) plan.push_back({DeleteEntry{name, key}, "not in the model"});
+  }
+}
+
+void put_missing(const std::string& name, const Tables& desired, const Tables& observed, Plan& plan) {
+  const Table& there = table_of(observed, name);
+  for (const auto& [key, value] : table_of(desired, name)) {
+    const auto found = there.find(key);
+    if (found == there.end()) {
+      plan.push_back({PutEntry{name, key, value}, "missing"});
+    } else if (found->second != value) {
+      plan.push_back({PutEntry{name, key, value}, "differs from the model"});
+    }
+  }
+}
+
+}  // namespace
+
+std::string alias_of(const std::string& id) {
+  return "caisson:" + id;
+}
+
+std::string Operation::name() const {
+  return std::visit(
+      Overloaded{
+          [](const MakeBridge&) { return "MakeBridge"; }, [](const MakeMember&) { return "MakeMember"; },
+          [](const OpenMember&) { return "OpenMember"; }, [](const DeleteLink&) { return "DeleteLink"; },
+          [](const PutEntry&) { return "PutEntry"; }, [](const DeleteEntry&) { return "DeleteEntry"; }},
+      what);
+}
+
+std::string Operation::object() const {
+  return std::visit(
+      Overloaded{[](const MakeBridge& made) { return made.name; },
+                 [](const MakeMember& made) { return made.port; },
+                 [](const OpenMember& opened) { return opened.port; },
+                 [](const DeleteLink& deleted) { return deleted.name; },
+                 [](const PutEntry& put) { return describe_key(put.table, put.key); },
+                 [](const DeleteEntry& deleted) { return describe_key(deleted.table, deleted.key); }},
+      what);
+}
+
+Indexes indexes_of(const ObservedState& observed) {
+  Indexes indexes;
+  for (const auto& [name, bridge] : observed.bridges) {
+    indexes[name] = bridge.index;
+  }
+  for (const auto& [name, port] : observed.members) {
+    indexes[name] = port.index;
+  }
+  return indexes;
+}
+
+Plan diff_links(const vpc::DesiredState& desired, const ObservedState& observed) {
+  Plan plan;
+  for (const auto& [name, bridge] : desired.bridges) {
+    const auto found = observed.bridges.find(name);
+    if (found != observed.bridges.end() && found->second.up) continue;
+    plan.push_back({MakeBridge{name, alias_of(bridge.subnet.text())},
+                    found == observed.bridges.end() ? "missing" : "not up"});
+  }
+  for (const auto& [port, member] : desired.members) {
+    const auto found = observed.members.find(port);
+    if (found == observed.members.end()) {
+      plan.push_back({MakeMember{port, alias_of(member.interface.text()), member}, "missing"});
+    }
+    if (found == observed.members.end() || !found->second.up) {
+      plan.push_back({OpenMember{port, member.netns}, "not up"});
+    }
+  }
+  return plan;
+}
+
+Plan diff_tables(const Tables& desired, const Tables& observed) {
+  Plan plan;
+  delete_surplus("members", desired, observed, plan);
+  delete_surplus("enis", desired, observed, plan);
+  for (const auto& name : table_names()) {
+    put_missing(name, desired, observed, plan);
+  }
+  for (auto name = table_names().rbegin(); name != table_names().rend(); ++name) {
+    if (*name != "members" && *name != "enis") delete_surplus(*name, desired, observed, plan);
+  }
+  return plan;
+}
+
+Plan diff_leftovers(const vpc::DesiredState& desired, const ObservedState& observed) {
+  Plan plan;
+  for (const auto& [name, port] : observed.members) {
+    if (!desired.members.contains(name)) plan.push_back({DeleteLink{name}, "not in the model"});
+  }
+  for (const auto& [name, bridge] : observed.bridges) {
+    if (!desired.bridges.contains(name)) plan.push_back({DeleteLink{name}, "not in the model"});
+  }
+  return plan;
+}
+
+}  // namespace caisson::netd::reconcile

@@ -1,0 +1,84 @@
+// What is to be done to the kernel: a list that can be printed, and the pure function that makes it.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "netd/reconcile/tables.hh"
+#include "vpc/compile/desired_state.hh"
+
+namespace caisson::netd::reconcile {
+
+/// What bears our mark in the fabric, by name.
+struct ObservedBridge {
+  std::string alias;
+  std::uint32_t index = 0;
+  bool up = false;
+};
+struct ObservedPort {
+  std::string alias;
+  std::uint32_t index = 0;
+  std::uint32_t master = 0;
+  bool up = false;
+};
+struct ObservedState {
+  std::map<std::string, ObservedBridge> bridges;
+  std::map<std::string, ObservedPort> members;
+  Tables tables;
+};
+
+struct MakeBridge {
+  std::string name;
+  std::string alias;
+};
+/// Makes the veth: down, with the programs, closed until its entry is in `members`.
+struct MakeMember {
+  std::string port;
+  std::string alias;
+  vpc::DesiredMember member;
+};
+/// After the maps are filled.
+struct OpenMember {
+  std::string port;
+  std::string netns;
+};
+struct DeleteLink {
+  std::string name;
+};
+struct PutEntry {
+  std::string table;
+  std::string key;
+  std::string value;
+};
+struct DeleteEntry {
+  std::string table;
+  std::string key;
+};
+
+struct Operation {
+  std::variant<MakeBridge, MakeMember, OpenMember, DeleteLink, PutEntry, DeleteEntry> what;
+  std::string reason;
+
+  [[nodiscard]] std::string name() const;    ///< "MakeBridge"
+  [[nodiscard]] std::string object() const;  ///< "br-0123456789", "members 05000000"
+};
+using Plan = std::vector<Operation>;
+
+/// The mark of what belongs to us: "caisson:" and the id.
+std::string alias_of(const std::string& id);
+
+/// The indexes of the bridges and members.
+Indexes indexes_of(const ObservedState& observed);
+
+/// Links that are missing or not as they should be are made, in the order in which they can be.
+Plan diff_links(const vpc::DesiredState& desired, const ObservedState& observed);
+
+/// Members that are not desired any more are closed first; then the new is written, `vpcs` after what it publishes;
+/// what nothing refers to any more goes last.
+Plan diff_tables(const Tables& desired, const Tables& observed);
+
+/// Marked links that are not desired; after the tables do not speak of them.
+Plan diff_leftovers(const vpc::DesiredState& desired, const ObservedState& observed);
+
+}  // namespace caisson::netd::reconcile

@@ -1,0 +1,201 @@
+#include "netd/reconcile/tables.hh"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstring>
+
+#include "netd/bpf/caisson_abi.h"
+
+namespace caisson::netd::reconcile {
+namespace {
+
+using vpc::DesiredEni;
+using vpc::DesiredPolicy;
+using vpc::EniKey;
+
+template <class T>
+std::string bytes_of(const T& value) {
+  std::string bytes(sizeof value, '\0');
+  std::memcpy(bytes.data(), &value, sizeof value);
+  return bytes;
+}
+
+template <class T>
+T value_of(const std::string& bytes) {
+  T value{};
+  std::memcpy(&value, bytes.data(), std::min(sizeof value, bytes.size()));
+  return value;
+}
+
+void put_address(__u8* bytes, Ipv4Address address) {
+  for (int i = 0; i < 4; ++i) {
+    bytes[i] = static_cast<__u8>(address.value >> (24 - 8 * i));
+  }
+}
+
+void put_id(char* bytes, const std::string& id) {
+  std::memcpy(bytes, id.data(), std::min<std::size_t>(id.size(), CAISSON_ID_SIZE - 1));
+}
+
+caisson_eni_key eni_key(const EniKey& key) {
+  caisson_eni_key made{};
+  made.vpc = key.vpc;
+  put_address(made.address, key.address);
+  return made;
+}
+
+std::uint32_t index_of(const Indexes& indexes, const std::string& name) {
+  const auto found = indexes.find(name);
+  return found == indexes.end() ? 0 : found->second;
+}
+
+std::string class_key(std::uint32_t vpc, std::uint32_t generation, const Ipv4Cidr& cidr) {
+  caisson_class_key key{};
+  key.prefix_bits = CAISSON_CLASS_FIXED_BITS + static_cast<__u32>(cidr.length());
+  key.vpc = vpc;
+  key.generation = generation;
+  put_address(key.address, cidr.base());
+  return bytes_of(key);
+}
+
+std::string rule_key(std::uint32_t vpc, std::uint32_t generation, const vpc::RuleKey& rule) {
+  caisson_rule_key key{};
+  key.prefix_bits = CAISSON_RULE_FIXED_BITS + static_cast<__u32>(rule.ports.bits);
+  key.vpc = vpc;
+  key.generation = generation;
+  key.group_set = rule.group_set;
+  key.peer_class = rule.peer_class;
+  key.direction = rule.egress ? CAISSON_EGRESS : CAISSON_INGRESS;
+  key.protocol = static_cast<__u8>(rule.protocol);
+  const std::array<std::uint8_t, 2> port{static_cast<std::uint8_t>(rule.ports.first >> 8),
+                                         static_cast<std::uint8_t>(rule.ports.first)};
+  std::memcpy(&key.port_be, port.data(), port.size());
+  return bytes_of(key);
+}
+
+void add_policy(std::uint32_t vpc, std::uint32_t generation, const DesiredPolicy& policy, Tables& tables) {
+  tables["vpcs"][bytes_of(vpc)] = bytes_of(generation);
+  for (const auto& [cidr, number] : policy.classes) {
+    tables["classes"][class_key(vpc, generation, cidr)] = bytes_of(number);
+  }
+  for (const auto& [key, id] : policy.rules) {
+    caisson_rule rule{};
+    put_id(rule.id, id.text());
+    tables["sg_rules"][rule_key(vpc, generation, key)] = bytes_of(rule);
+  }
+}
+
+/// The entries of one VPC in one generation: both kinds of key begin {prefix_bits, vpc, generation}.
+Table entries_of(const Tables& tables, const std::string& name, std::uint32_t vpc, std::uint32_t generation) {
+  Table entries;
+  const auto table = tables.find(name);
+  if (table == tables.end()) return entries;
+  for (const auto& [key, value] : table->second) {
+    if (value_of<std::uint32_t>(key.substr(4)) == vpc &&
+        value_of<std::uint32_t>(key.substr(8)) == generation) {
+      entries.emplace(key, value);
+    }
+  }
+  return entries;
+}
+
+bool holds_policy(const Tables& observed, std::uint32_t vpc, std::uint32_t generation,
+                  const DesiredPolicy& policy) {
+  Tables wanted;
+  add_policy(vpc, generation, policy, wanted);
+  return entries_of(observed, "classes", vpc, generation) == wanted["classes"] &&
+         entries_of(observed, "sg_rules", vpc, generation) == wanted["sg_rules"];
+}
+
+std::uint32_t generation_of(const Tables& observed, std::uint32_t vpc, const DesiredPolicy& policy) {
+  const auto table = observed.find("vpcs");
+  if (table == observed.end()) return 1;
+  const auto found = table->second.find(bytes_of(vpc));
+  if (found == table->second.end()) return 1;
+  const auto generation = value_of<std::uint32_t>(found->second);
+  return holds_policy(observed, vpc, generation, policy) ? generation : generation + 1;
+}
+
+void add_eni(const EniKey& where, const DesiredEni& wanted, const Indexes& indexes, Tables& tables) {
+  const caisson_eni_key key = eni_key(where);
+  caisson_eni eni{};
+  eni.number = wanted.number;
+  eni.subnet = wanted.subnet;
+  eni.group_set = wanted.group_set;
+  eni.port = wanted.port.empty() ? 0 : index_of(indexes, wanted.port);
+  eni.bridge = index_of(indexes, wanted.bridge);
+  std::copy(wanted.mac.bytes.begin(), wanted.mac.bytes.end(), eni.mac);
+  put_id(eni.id, wanted.id.text());
+  tables["enis"][bytes_of(key)] = bytes_of(eni);
+  tables["identities"][bytes_of(wanted.number)] = bytes_of(key);
+  tables["eni_flows"][bytes_of(wanted.number)] = bytes_of(std::uint64_t{0});
+  if (!wanted.port.empty()) tables["members"][bytes_of(eni.port)] = bytes_of(key);
+}
+
+void add_route(const vpc::RouteKey& route, vpc::RouteTarget target, Tables& tables) {
+  caisson_route_key key{};
+  key.prefix_bits = CAISSON_ROUTE_FIXED_BITS + static_cast<__u32>(route.destination.length());
+  key.subnet = route.subnet;
+  put_address(key.address, route.destination.base());
+  caisson_route value{};
+  switch (target) {
+    case vpc::RouteTarget::kLocal:
+      value.target = CAISSON_ROUTE_LOCAL;
+      break;
+    case vpc::RouteTarget::kManaged:
+      value.target = CAISSON_ROUTE_MANAGED;
+      break;
+  }
+  tables["routes"][bytes_of(key)] = bytes_of(value);
+}
+
+}  // namespace
+
+const std::vector<std::string>& table_names() {
+  static const std::vector<std::string> kNames{"classes",   "sg_rules", "vpcs",       "forbidden", "routes",
+                                               "eni_flows", "enis",     "identities", "members"};
+  return kNames;
+}
+
+Tables desired_tables(const vpc::DesiredState& desired, const Indexes& indexes, const Tables& observed,
+                      const std::vector<Ipv4Cidr>& forbidden) {
+  Tables tables;
+  for (const auto& name : table_names()) {
+    tables[name];
+  }
+  for (const auto& [vpc, policy] : desired.policies) {
+    add_policy(vpc, generation_of(observed, vpc, policy), policy, tables);
+  }
+  for (const auto& [key, eni] : desired.enis) {
+    add_eni(key, eni, indexes, tables);
+  }
+  for (const auto& [key, target] : desired.routes) {
+    add_route(key, target, tables);
+  }
+  for (const auto& cidr : forbidden) {
+    caisson_address_key key{};
+    key.prefix_bits = static_cast<__u32>(cidr.length());
+    put_address(key.address, cidr.base());
+    tables["forbidden"][bytes_of(key)] = bytes_of(__u8{1});
+  }
+  // What a network interface has in flows is the datapath's: only the presence of its counter is ours.
+  if (const auto counted = observed.find("eni_flows"); counted != observed.end()) {
+    for (auto& [key, value] : tables["eni_flows"]) {
+      if (const auto found = counted->second.find(key); found != counted->second.end()) value = found->second;
+    }
+  }
+  return tables;
+}
+
+std::string describe_key(const std::string& table, const std::string& key) {
+  std::string text = table + " ";
+  for (const char byte : key) {
+    std::array<char, 4> digits{};
+    (void)std::snprintf(digits.data(), digits.size(), "%02x", static_cast<unsigned char>(byte));
+    text += digits.data();
+  }
+  return text;
+}
+
+}  // namespace caisson::netd::reconcile
