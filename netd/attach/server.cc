@@ -1,0 +1,132 @@
+#include "netd/attach/server.hh"
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "netd/attach/requests.hh"
+#include "netd/client/attach_protocol.hh"
+
+namespace caisson::netd::attach {
+namespace {
+
+bool is_allowed(int connection, unsigned uid) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  return ::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+         (peer.uid == uid || peer.uid == 0);
+}
+
+bool send_reply(int connection, const nlohmann::json& reply, const Fd& descriptor) {
+  std::vector<std::uint8_t> bytes = nlohmann::json::to_cbor(reply);
+  iovec part{.iov_base = bytes.data(), .iov_len = bytes.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  if (descriptor) {
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    const int raw = descriptor.get();
+    std::memcpy(CMSG_DATA(header), &raw, sizeof raw);
+  }
+  return ::sendmsg(connection, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
+}
+
+/// The socket has its mode from the moment it exists: umask is the process's, so it is made in one thread at start.
+Result<Fd> listen_at(const std::string& path, unsigned uid) {
+  Fd listener = Fd::own(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  if (!listener) return Error::system(errno, "make", "a socket");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return Error::system(ENAMETOOLONG, "listen at", path);
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return Error::system(errno, "replace", path);
+  const mode_t before = ::umask(0177);
+  const int bound = ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const int reason = errno;
+  (void)::umask(before);
+  if (bound != 0) return Error::system(reason, "listen at", path);
+  if (uid != 0 && ::chown(path.c_str(), uid, static_cast<gid_t>(-1)) != 0)
+    return Error::system(errno, "own", path);
+  if (::listen(listener.get(), 8) != 0) return Error::system(errno, "listen at", path);
+  return listener;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(core::Daemon& daemon, const std::string& path, unsigned uid) {
+  TRY(Fd listener, listen_at(path, uid));
+  std::unique_ptr<Server> server(new Server(daemon, uid, std::move(listener)));
+  server->acceptor_ = std::thread([raw = server.get()] { raw->accept_all(); });
+  return server;
+}
+
+Server::~Server() {
+  stopping_ = true;
+  (void)::shutdown(listener_.get(), SHUT_RDWR);
+  if (acceptor_.joinable()) acceptor_.join();
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& connection : connections_) {
+      (void)::shutdown(connection->get(), SHUT_RDWR);
+    }
+  }
+  for (auto& thread : threads_) {
+    thread.join();
+  }
+}
+
+void Server::accept_all() {
+  core::Slots::Connection number = 0;
+  while (!stopping_) {
+    auto connection =
+        std::make_shared<Fd>(Fd::own(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)));
+    if (!*connection) {
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      return;
+    }
+    if (!is_allowed(connection->get(), uid_)) continue;
+    const std::lock_guard lock(mutex_);
+    connections_.push_back(connection);
+    threads_.emplace_back([this, connection, mine = ++number] { serve(*connection, mine); });
+  }
+}
+
+void Server::serve(const Fd& connection, core::Slots::Connection number) {
+  std::vector<std::uint8_t> bytes(kMaxMessage);
+  while (true) {
+    iovec part{.iov_base = bytes.data(), .iov_len = bytes.size()};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    const ssize_t received = ::recvmsg(connection.get(), &message, MSG_CMSG_CLOEXEC);
+    if (received < 0 && errno == EINTR) continue;
+    if (received <= 0 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) break;
+    const auto request = nlohmann::json::from_cbor(bytes.begin(), bytes.begin() + received, /*strict=*/true,
+                                                   /*allow_exceptions=*/false);
+    nlohmann::json reply;
+    Fd descriptor;
+    if (!answer(daemon_, number, request, reply, descriptor)) {
+      spdlog::warn("attach: a malformed request; closing the connection");
+      break;
+    }
+    if (!send_reply(connection.get(), reply, descriptor)) break;
+  }
+  (void)::shutdown(connection.get(), SHUT_RDWR);
+  daemon_.slots().abandon(number);
+}
+
+}  // namespace caisson::netd::attach

@@ -1,0 +1,40 @@
+// attach.sock: runnerd's requests (netd/client/attach_protocol.hh). A thread per connection; runnerd has one.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/fd.hh"
+#include "base/result.hh"
+#include "netd/core/daemon.hh"
+
+namespace caisson::netd::attach {
+
+class Server {
+ public:
+  /// Listens at `path` (mode 0600, owned by `uid`) and serves peers of that uid, and root.
+  static Result<std::unique_ptr<Server>> start(core::Daemon& daemon, const std::string& path, unsigned uid);
+  /// Closes all connections and waits for their threads.
+  ~Server();
+
+ private:
+  Server(core::Daemon& daemon, unsigned uid, Fd listener)
+      : daemon_(daemon), uid_(uid), listener_(std::move(listener)) {}
+  void accept_all();
+  void serve(const Fd& connection, core::Slots::Connection number);
+
+  core::Daemon& daemon_;
+  unsigned uid_;
+  Fd listener_;
+  std::atomic<bool> stopping_{false};
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<Fd>> connections_;
+  std::vector<std::thread> threads_;
+  std::thread acceptor_;
+};
+
+}  // namespace caisson::netd::attach

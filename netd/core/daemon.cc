@@ -1,0 +1,245 @@
+#include "netd/core/daemon.hh"
+
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "netd/api/operations.hh"
+#include "netd/api/stamped_json.hh"
+#include "netd/core/inspections.hh"
+#include "netd/core/sweep.hh"
+#include "netd/kernel/netns.hh"
+#include "vpc/compile/compile.hh"
+
+namespace caisson::netd::core {
+namespace {
+
+constexpr std::chrono::seconds kSweepInterval{2};
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  (void)!::getrandom(&seed, sizeof seed, 0);
+  return seed;
+}
+
+std::string time_now() {
+  timespec now{};
+  (void)::clock_gettime(CLOCK_REALTIME, &now);
+  tm parts{};
+  (void)::gmtime_r(&now.tv_sec, &parts);
+  std::array<char, 40> text{};
+  const auto length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+  (void)std::snprintf(text.data() + length, text.size() - length, ".%03ldZ", now.tv_nsec / 1000000);
+  return text.data();
+}
+
+/// What apply() cannot know: whether the namespace is there.
+Status check_on_host(const vpc::Command& command) {
+  const auto* attach = std::get_if<vpc::AttachNetworkInterface>(&command);
+  if (attach == nullptr || kernel::open_netns(attach->netns)) return ok();
+  return Error{.code = "InvalidInstanceID.NotFound",
+               .message = "The instance ID 'netns:" + attach->netns + "' does not exist"};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Daemon>> Daemon::start(Store store, Fabric fabric) {
+  std::unique_ptr<Daemon> daemon(new Daemon(std::move(store), std::move(fabric)));
+  TRYV(daemon->replay());
+  if (const Status done = daemon->reconcile(*daemon->snapshot()); !done) {
+    daemon->last_failure_ = done.error().text();
+    spdlog::error("recovery: {}", done.error().text());
+  }
+  daemon->slots_ = std::make_unique<Slots>(daemon->fabric_);
+  daemon->writer_ = std::thread([raw = daemon.get()] { raw->run(); });
+  return daemon;
+}
+
+Daemon::~Daemon() {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    stopping_ = true;
+  }
+  queue_changed_.notify_all();
+  if (writer_.joinable()) writer_.join();
+}
+
+Status Daemon::replay() {
+  TRY(const auto records, store_.load());
+  vpc::State state;
+  for (const auto& record : records) {
+    TRY(const auto command, api::decode_stored(nlohmann::json::parse(record, nullptr, false)));
+    TRY(auto applied, vpc::apply(state, command));
+    state = std::move(applied.state);
+  }
+  state_ = std::make_shared<const vpc::State>(std::move(state));
+  spdlog::info("{} stored commands", records.size());
+  return ok();
+}
+
+Status Daemon::execute(const reconcile::Plan& plan) {
+  Status result = ok();
+  for (const auto& operation : plan) {
+    const Status done = fabric_.execute(operation);
+    if (done || !result) continue;
+    result = Error(done.error()).within(operation.name() + " " + operation.object());
+  }
+  return result;
+}
+
+Status Daemon::reconcile(const vpc::State& state) {
+  const std::lock_guard lock(kernel_mutex_);
+  const auto desired = vpc::compile(state);
+  TRY(const auto before, fabric_.observe());
+  const auto links = reconcile::diff_links(desired, before);
+  reconcile::Plan closed;
+  reconcile::Plan opened;
+  for (const auto& operation : links) {
+    (std::holds_alternative<reconcile::OpenMember>(operation.what) ? opened : closed).push_back(operation);
+  }
+  const Status made = execute(closed);
+  TRY(const auto observed, fabric_.observe());
+  TRY(const auto forbidden, fabric_.forbidden_exits());
+  TRYV(execute(reconcile::diff_tables(
+      reconcile::desired_tables(desired, reconcile::indexes_of(observed), observed.tables, forbidden),
+      observed.tables)));
+  TRYV(execute(opened));
+  TRYV(execute(reconcile::diff_leftovers(desired, observed)));
+  return made;
+}
+
+Result<reconcile::Plan> Daemon::plan() {
+  const auto state = snapshot();
+  const std::lock_guard lock(kernel_mutex_);
+  const auto desired = vpc::compile(*state);
+  TRY(const auto observed, fabric_.observe());
+  TRY(const auto forbidden, fabric_.forbidden_exits());
+  auto plan = reconcile::diff_links(desired, observed);
+  for (auto& part :
+       {reconcile::diff_tables(
+            reconcile::desired_tables(desired, reconcile::indexes_of(observed), observed.tables, forbidden),
+            observed.tables),
+        reconcile::diff_leftovers(desired, observed)}) {
+    plan.insert(plan.end(), part.begin(), part.end());
+  }
+  return plan;
+}
+
+Result<nlohmann::json> Daemon::change(const Request& request) {
+  const auto* operation = api::find_operation(request.operation);
+  if (operation == nullptr || !operation->changes()) {
+    return Error{.code = "InvalidAction", .message = "The action " + request.operation + " is not valid."};
+  }
+  TRY(auto command, operation->decode(request.parameters));
+  TRYV(check_on_host(command));
+  const vpc::StampedCommand stamped{
+      .account = request.account, .seed = random_seed(), .time = time_now(), .command = std::move(command)};
+  TRY(const auto applied, vpc::apply(*snapshot(), stamped));
+  TRYV(store_.append(
+      api::encode_stored(request.operation, request.parameters, stamped.account, stamped.seed, stamped.time)
+          .dump()));
+  {
+    const std::lock_guard lock(state_mutex_);
+    state_ = std::make_shared<const vpc::State>(applied.state);
+  }
+  const Status done = reconcile(applied.state);
+  {
+    const std::lock_guard lock(state_mutex_);
+    last_failure_ = done ? "" : done.error().text();
+  }
+  if (!done) {
+    spdlog::error("{} {}: {}", request.request_id, request.operation, done.error().text());
+    return done.error();
+  }
+  return operation->reply(applied, request.account, request.parameters);
+}
+
+void Daemon::submit(Request request, Reply reply) {
+  post([this, request = std::move(request), reply = std::move(reply)] { reply(change(request)); });
+}
+
+void Daemon::post(std::function<void()> work) {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    queue_.push_back(std::move(work));
+  }
+  queue_changed_.notify_one();
+}
+
+void Daemon::run() {
+  auto next_sweep = Slots::Clock::now() + kSweepInterval;
+  std::unique_lock lock(queue_mutex_);
+  while (true) {
+    queue_changed_.wait_until(lock, next_sweep, [&] { return stopping_ || !queue_.empty(); });
+    if (stopping_ && queue_.empty()) return;
+    if (!queue_.empty()) {
+      const auto work = std::move(queue_.front());
+      queue_.pop_front();
+      lock.unlock();
+      work();
+      lock.lock();
+    }
+    if (Slots::Clock::now() < next_sweep) continue;
+    lock.unlock();
+    sweep();
+    next_sweep = Slots::Clock::now() + kSweepInterval;
+    lock.lock();
+  }
+}
+
+void Daemon::sweep() {
+  slots_->return_unclaimed(Slots::Clock::now());
+  if (const Status done = sweep_flows(fabric_.datapath()); !done)
+    spdlog::warn("sweep: {}", done.error().text());
+}
+
+std::shared_ptr<const vpc::State> Daemon::snapshot() const {
+  const std::lock_guard lock(state_mutex_);
+  return state_;
+}
+
+Result<nlohmann::json> Daemon::inspect(const vpc::AccountId& account, const std::string& what,
+                                       const nlohmann::json&) {
+  if (what == "Describe") return describe(*snapshot(), account, slots_->views());
+  if (what == "DescribeFlows") return describe_flows(*snapshot(), account, fabric_.datapath());
+  if (what == "DescribeDrops") {
+    reconcile::ObservedState observed;
+    {
+      const std::lock_guard lock(kernel_mutex_);
+      TRY(observed, fabric_.observe());
+    }
+    return describe_drops(*snapshot(), account, observed, fabric_);
+  }
+  TRY(const auto operations, plan());
+  return describe_plan(operations);
+}
+
+std::string Daemon::metrics() {
+  std::size_t free = 0;
+  std::size_t attached = 0;
+  for (const auto& view : slots_->views()) {
+    free += view.state == "free" ? 1 : 0;
+    attached += view.eni.empty() ? 0 : 1;
+  }
+  const auto left = plan();
+  std::string text = "# TYPE caisson_slots gauge\n";
+  text += "caisson_slots{state=\"free\"} " + std::to_string(free) + "\n";
+  text += "caisson_slots{state=\"attached\"} " + std::to_string(attached) + "\n";
+  text += "# TYPE caisson_leaked_objects gauge\n";
+  text += "caisson_leaked_objects " + std::to_string(left ? left.value().size() : 0) + "\n";
+  return text;
+}
+
+nlohmann::json Daemon::health() {
+  const std::lock_guard lock(state_mutex_);
+  nlohmann::json health{{"Status", last_failure_.empty() ? "ok" : "degraded"},
+                        {"Slots", fabric_.taps().size()}};
+  if (!last_failure_.empty()) health["LastFailure"] = last_failure_;
+  return health;
+}
+
+}  // namespace caisson::netd::core

@@ -1,0 +1,61 @@
+// The one writer: takes requests in order, applies, stores, reconciles, answers. Recovery at start is the same path
+// without a request: load, compile, observe, diff, execute.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "netd/core/backend.hh"
+#include "netd/core/fabric.hh"
+#include "netd/core/slots.hh"
+#include "netd/core/store.hh"
+
+namespace caisson::netd::core {
+
+class Daemon : public Backend {
+ public:
+  /// Replays the store and brings the kernel to the model.
+  static Result<std::unique_ptr<Daemon>> start(Store store, Fabric fabric);
+  /// Finishes what was submitted.
+  ~Daemon() override;
+
+  void submit(Request request, Reply reply) override;
+  [[nodiscard]] std::shared_ptr<const vpc::State> snapshot() const override;
+  Result<nlohmann::json> inspect(const vpc::AccountId& account, const std::string& what,
+                                 const nlohmann::json& parameters) override;
+  std::string metrics() override;
+  nlohmann::json health() override;
+
+  Slots& slots() { return *slots_; }
+
+ private:
+  Daemon(Store store, Fabric fabric) : store_(std::move(store)), fabric_(std::move(fabric)) {}
+  Status replay();
+  Status reconcile(const vpc::State& state);
+  Status execute(const reconcile::Plan& plan);
+  Result<reconcile::Plan> plan();
+  Result<nlohmann::json> change(const Request& request);
+  void post(std::function<void()> work);
+  void run();
+  void sweep();
+
+  Store store_;
+  Fabric fabric_;
+  std::unique_ptr<Slots> slots_;
+  mutable std::mutex state_mutex_;
+  std::shared_ptr<const vpc::State> state_ = std::make_shared<const vpc::State>();
+  std::mutex kernel_mutex_;  ///< fabric_, between the writer and inspect()
+  std::string last_failure_;
+
+  std::mutex queue_mutex_;
+  std::condition_variable queue_changed_;
+  std::deque<std::function<void()>> queue_;
+  bool stopping_ = false;
+  std::thread writer_;
+};
+
+}  // namespace caisson::netd::core

@@ -1,0 +1,231 @@
+#include "netd/core/inspections.hh"
+
+#include <array>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "netd/bpf/caisson_abi.h"
+#include "vpc/compile/compile.hh"
+
+namespace caisson::netd::core {
+namespace {
+
+using Json = nlohmann::json;
+
+template <class T>
+T value_of(const std::string& bytes) {
+  T value{};
+  std::memcpy(&value, bytes.data(), std::min(sizeof value, bytes.size()));
+  return value;
+}
+
+const char* reason_name(std::uint32_t reason) {
+  switch (static_cast<caisson_reason>(reason)) {
+    case CAISSON_ACCEPTED:
+      return "ACCEPTED";
+    case CAISSON_SEALED:
+      return "SEALED";
+    case CAISSON_UNKNOWN_PORT:
+      return "UNKNOWN_PORT";
+    case CAISSON_MALFORMED:
+      return "MALFORMED";
+    case CAISSON_NOT_IPV4:
+      return "NOT_IPV4";
+    case CAISSON_IP_OPTIONS:
+      return "IP_OPTIONS";
+    case CAISSON_FRAGMENT:
+      return "FRAGMENT";
+    case CAISSON_PROTOCOL:
+      return "PROTOCOL";
+    case CAISSON_ICMP_ERROR:
+      return "ICMP_ERROR";
+    case CAISSON_SPOOF:
+      return "SPOOF";
+    case CAISSON_SG_EGRESS:
+      return "SG_EGRESS";
+    case CAISSON_SG_INGRESS:
+      return "SG_INGRESS";
+    case CAISSON_NO_ROUTE:
+      return "NO_ROUTE";
+    case CAISSON_NO_DESTINATION:
+      return "NO_DESTINATION";
+    case CAISSON_FORBIDDEN_EXIT:
+      return "FORBIDDEN_EXIT";
+    case CAISSON_NO_RESOLVER:
+      return "NO_RESOLVER";
+    case CAISSON_NO_FLOW:
+      return "NO_FLOW";
+    case CAISSON_PORT_EXHAUSTED:
+      return "PORT_EXHAUSTED";
+    case CAISSON_CT_FULL:
+      return "CT_FULL";
+    case CAISSON_UNMARKED:
+      return "UNMARKED";
+    case CAISSON_REASONS:
+      break;
+  }
+  return "UNKNOWN";
+}
+
+std::string address_text(const __u8* bytes) {
+  return std::to_string(bytes[0]) + "." + std::to_string(bytes[1]) + "." + std::to_string(bytes[2]) + "." +
+         std::to_string(bytes[3]);
+}
+
+std::string id_text(const char* bytes) {
+  return {bytes, ::strnlen(bytes, CAISSON_ID_SIZE)};
+}
+
+/// From the datapath's clock (monotonic nanoseconds) to a time of day.
+std::string time_text(std::uint64_t nanoseconds) {
+  timespec monotonic{};
+  timespec real{};
+  (void)::clock_gettime(CLOCK_MONOTONIC, &monotonic);
+  (void)::clock_gettime(CLOCK_REALTIME, &real);
+  const auto seconds = static_cast<std::time_t>(nanoseconds / CAISSON_NS);
+  const std::time_t shown = real.tv_sec - monotonic.tv_sec + seconds;
+  tm parts{};
+  (void)::gmtime_r(&shown, &parts);
+  std::array<char, 32> text{};
+  (void)std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text.data();
+}
+
+Json interface_json(const vpc::NetworkInterface& interface, const std::vector<Slots::View>& slots) {
+  Json groups = Json::array();
+  for (const auto& group : interface.groups) {
+    groups.push_back(group.text());
+  }
+  Json shown{{"NetworkInterfaceId", interface.id.text()},
+             {"PrivateIpAddress", interface.address.text()},
+             {"InterfaceType", interface.requester_managed() ? "lambda" : "interface"},
+             {"Status", interface.in_use() ? "in-use" : "available"},
+             {"Groups", std::move(groups)},
+             {"Slots", Json::array()}};
+  if (interface.attachment) {
+    shown["Attachment"] = {{"InstanceId", "netns:" + interface.attachment->netns},
+                           {"Port", vpc::member_port_name(interface.number)}};
+  }
+  for (const auto& slot : slots) {
+    if (slot.eni != interface.id.text()) continue;
+    shown["Slots"].push_back(
+        {{"Slot", slot.slot}, {"Tap", slot.tap}, {"State", slot.state}, {"Block", slot.block}});
+  }
+  return shown;
+}
+
+Json subnet_json(const vpc::State& state, const vpc::Subnet& subnet, const std::vector<Slots::View>& slots) {
+  Json shown{{"SubnetId", subnet.id.text()},
+             {"CidrBlock", subnet.cidr.text()},
+             {"Bridge", vpc::bridge_name(subnet.id)},
+             {"NetworkInterfaces", Json::array()}};
+  for (const auto& [id, interface] : state.network_interfaces) {
+    if (interface->subnet == subnet.id)
+      shown["NetworkInterfaces"].push_back(interface_json(*interface, slots));
+  }
+  return shown;
+}
+
+}  // namespace
+
+Json describe(const vpc::State& state, const vpc::AccountId& account, const std::vector<Slots::View>& slots) {
+  Json vpcs = Json::array();
+  for (const auto& [id, vpc] : state.vpcs) {
+    if (vpc->account != account) continue;
+    Json shown{{"VpcId", id.text()},
+               {"CidrBlock", vpc->cidr.text()},
+               {"Managed", vpc->managed},
+               {"Subnets", Json::array()}};
+    for (const auto& [subnet_id, subnet] : state.subnets) {
+      if (subnet->vpc == id) shown["Subnets"].push_back(subnet_json(state, *subnet, slots));
+    }
+    vpcs.push_back(std::move(shown));
+  }
+  std::size_t free = 0;
+  for (const auto& slot : slots) {
+    free += slot.state == "free" ? 1 : 0;
+  }
+  return {{"Accounts", Json::array({{{"AccountId", account.text}, {"Vpcs", std::move(vpcs)}}})},
+          {"SlotPool", {{"Free", free}, {"Total", slots.size()}}}};
+}
+
+Result<Json> describe_flows(const vpc::State& state, const vpc::AccountId& account,
+                            const kernel::Datapath& datapath) {
+  TRY(const auto records, datapath.dump("flows"));
+  Json flows = Json::array();
+  for (const auto& [key_bytes, value_bytes] : records) {
+    const auto key = value_of<caisson_audit_key>(key_bytes);
+    const auto record = value_of<caisson_audit>(value_bytes);
+    const auto id = vpc::NetworkInterfaceId::parse(id_text(record.eni));
+    const auto* interface = id ? vpc::find(state.network_interfaces, *id) : nullptr;
+    if (interface != nullptr && interface->account != account) continue;
+    flows.push_back({{"NetworkInterfaceId", id_text(record.eni)},
+                     {"Direction", key.direction == CAISSON_EGRESS ? "egress" : "ingress"},
+                     {"Protocol", key.protocol},
+                     {"Source", address_text(key.source)},
+                     {"SourcePort", key.source_port},
+                     {"Destination", address_text(key.destination)},
+                     {"DestinationPort", key.destination_port},
+                     {"Action", key.action == CAISSON_ACCEPT ? "ACCEPT" : "REJECT"},
+                     {"Reason", reason_name(record.reason)},
+                     {"RuleId", id_text(record.rule)},
+                     {"Packets", record.packets},
+                     {"Bytes", record.bytes},
+                     {"FirstSeen", time_text(record.first_seen)},
+                     {"LastSeen", time_text(record.last_seen)}});
+  }
+  return Json{{"Flows", std::move(flows)}};
+}
+
+Result<Json> describe_drops(const vpc::State& state, const vpc::AccountId& account,
+                            const reconcile::ObservedState& observed, const Fabric& fabric) {
+  struct Port {
+    std::string name;
+    std::string interface;
+  };
+  std::map<std::uint32_t, Port> ports;
+  for (std::uint32_t slot = 0; slot < fabric.taps().size(); ++slot) {
+    ports[fabric.taps()[slot]] = {tap_name(slot), ""};
+  }
+  for (const auto& [id, interface] : state.network_interfaces) {
+    if (!interface->attachment || interface->account != account) continue;
+    const std::string name = vpc::member_port_name(interface->number);
+    if (const auto found = observed.members.find(name); found != observed.members.end()) {
+      ports[found->second.index] = {name, id.text()};
+    }
+  }
+  TRY(const auto records, fabric.datapath().dump("drops"));
+  Json drops = Json::array();
+  for (const auto& [key_bytes, value_bytes] : records) {
+    const auto key = value_of<caisson_drop_key>(key_bytes);
+    const auto port = ports.find(key.port);
+    if (port == ports.end()) continue;
+    caisson_drop sum{};
+    for (std::size_t at = 0; at + sizeof sum <= value_bytes.size(); at += sizeof sum) {
+      const auto one = value_of<caisson_drop>(value_bytes.substr(at));
+      sum.packets += one.packets;
+      sum.bytes += one.bytes;
+      sum.last_seen = std::max(sum.last_seen, one.last_seen);
+    }
+    drops.push_back({{"NetworkInterfaceId", port->second.interface},
+                     {"Port", port->second.name},
+                     {"Reason", reason_name(key.reason)},
+                     {"Packets", sum.packets},
+                     {"Bytes", sum.bytes},
+                     {"LastSeen", time_text(sum.last_seen)}});
+  }
+  return Json{{"Drops", std::move(drops)}};
+}
+
+Json describe_plan(const reconcile::Plan& plan) {
+  Json operations = Json::array();
+  for (const auto& operation : plan) {
+    operations.push_back(
+        {{"Operation", operation.name()}, {"Object", operation.object()}, {"Reason", operation.reason}});
+  }
+  return {{"Plan", std::move(operations)}};
+}
+
+}  // namespace caisson::netd::core

@@ -1,0 +1,222 @@
+#include "netd/core/slots.hh"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+
+#include "netd/bpf/caisson_abi.h"
+#include "netd/kernel/netlink/tap.hh"
+
+namespace caisson::netd::core {
+namespace {
+
+template <class T>
+std::string bytes_of(const T& value) {
+  std::string bytes(sizeof value, '\0');
+  std::memcpy(bytes.data(), &value, sizeof value);
+  return bytes;
+}
+
+caisson_slot slot_of(const std::string& bytes) {
+  caisson_slot slot{};
+  std::memcpy(&slot, bytes.data(), std::min(sizeof slot, bytes.size()));
+  return slot;
+}
+
+vpc::EniKey where_of(const caisson_slot& slot) {
+  const auto& a = slot.address;
+  return {slot.vpc,
+          {static_cast<std::uint32_t>(a[0]) << 24 | static_cast<std::uint32_t>(a[1]) << 16 |
+           static_cast<std::uint32_t>(a[2]) << 8 | a[3]}};
+}
+
+std::string block_key(const vpc::EniKey& where, std::uint16_t block) {
+  caisson_block_key key{};
+  key.vpc = where.vpc;
+  for (int i = 0; i < 4; ++i) {
+    key.address[i] = static_cast<__u8>(where.address.value >> (24 - 8 * i));
+  }
+  key.block = block;
+  return bytes_of(key);
+}
+
+}  // namespace
+
+Slots::Slots(Fabric& fabric) : fabric_(fabric), slots_(fabric.taps().size()) {
+  // Time in seconds is above whatever an earlier daemon counted from its own start.
+  epoch_ = static_cast<std::uint32_t>(std::time(nullptr));
+  for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+    slots_[i].bytes = fabric_.datapath().get("slots", bytes_of(fabric_.taps()[i]));
+    if (slots_[i].bytes.empty()) continue;
+    slots_[i].leased = true;
+    slots_[i].unclaimed_until = Clock::now() + kClaimTime;
+    epoch_ = std::max(epoch_, slot_of(slots_[i].bytes).epoch);
+  }
+}
+
+Result<Slots::Slot*> Slots::owned(Connection connection, std::uint32_t slot) {
+  if (slot >= slots_.size() || !slots_[slot].leased || slots_[slot].owner != connection) {
+    return Error{.code = "SlotNotFound",
+                 .message = "Slot " + std::to_string(slot) + " is not leased to you."};
+  }
+  return &slots_[slot];
+}
+
+Result<Slots::Lease> Slots::lease(Connection connection) {
+  const std::lock_guard lock(mutex_);
+  for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].leased) continue;
+    auto tap = fabric_.open_slot(i);
+    if (!tap && tap.error().errno_value == EBUSY) continue;  // the former owner's process is ending
+    if (!tap) return std::move(tap).error();
+    // Every guest has the same address: what is queued for the former one would reach the next.
+    kernel::drain_tap(tap.value());
+    slots_[i] = {.leased = true, .owner = connection, .unclaimed_until = std::nullopt, .bytes = ""};
+    return Lease{i, std::move(tap).value()};
+  }
+  return Error{.code = "SlotsExhausted", .message = "No slot is free; start netd with more --slots."};
+}
+
+Result<std::uint16_t> Slots::take_block(const vpc::EniKey& where) {
+  auto [blocks, fresh] = free_blocks_.try_emplace(where);
+  if (fresh) {
+    for (std::uint16_t block = CAISSON_FIRST_BLOCK; block < CAISSON_BLOCKS; ++block) {
+      const bool used = std::any_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
+        return !slot.bytes.empty() && where_of(slot_of(slot.bytes)) == where &&
+               slot_of(slot.bytes).block == block;
+      });
+      if (!used) blocks->second.push_back(block);
+    }
+  }
+  if (blocks->second.empty()) {
+    return Error{.code = "BlocksExhausted",
+                 .message = "All 63 port blocks of the network interface are in use."};
+  }
+  const std::uint16_t block = blocks->second.front();
+  blocks->second.pop_front();
+  return block;
+}
+
+Result<Slots::Attachment> Slots::attach(Connection connection, std::uint32_t number, const std::string& eni,
+                                        const vpc::EniKey& where) {
+  const std::lock_guard lock(mutex_);
+  TRY(Slot * slot, owned(connection, number));
+  if (!slot->bytes.empty()) {
+    return Error{.code = "SlotNotReady",
+                 .message = "Slot " + std::to_string(number) + " is attached already."};
+  }
+  TRY(const auto block, take_block(where));
+  caisson_slot entry{};
+  entry.slot = number;
+  entry.epoch = ++epoch_;
+  entry.vpc = where.vpc;
+  for (int i = 0; i < 4; ++i) {
+    entry.address[i] = static_cast<__u8>(where.address.value >> (24 - 8 * i));
+  }
+  entry.block = block;
+  eni.copy(entry.eni, CAISSON_ID_SIZE - 1);
+  const std::string key = bytes_of(fabric_.taps()[number]);
+  const auto begun = Clock::now();
+  TRYV(fabric_.datapath().put("blocks", block_key(where, block), key));
+  TRYV(fabric_.datapath().put("slots", key, bytes_of(entry)));
+  slot->bytes = bytes_of(entry);
+  return Attachment{entry.epoch, Clock::now() - begun};
+}
+
+Status Slots::set_sealed(Connection connection, std::uint32_t number, bool sealed) {
+  const std::lock_guard lock(mutex_);
+  TRY(Slot * slot, owned(connection, number));
+  if (slot->bytes.empty()) {
+    if (sealed) return ok();
+    return Error{.code = "SlotNotReady", .message = "Slot " + std::to_string(number) + " is not attached."};
+  }
+  caisson_slot entry = slot_of(slot->bytes);
+  entry.sealed = sealed ? 1 : 0;
+  TRYV(fabric_.datapath().put("slots", bytes_of(fabric_.taps()[number]), bytes_of(entry)));
+  slot->bytes = bytes_of(entry);
+  return ok();
+}
+
+Status Slots::unbind(std::uint32_t number) {
+  Slot& slot = slots_[number];
+  if (slot.bytes.empty()) return ok();
+  const caisson_slot entry = slot_of(slot.bytes);
+  TRYV(fabric_.datapath().erase("slots", bytes_of(fabric_.taps()[number])));
+  TRYV(fabric_.datapath().erase("blocks", block_key(where_of(entry), entry.block)));
+  slot.bytes.clear();
+  if (const auto blocks = free_blocks_.find(where_of(entry)); blocks != free_blocks_.end()) {
+    blocks->second.push_back(entry.block);
+  }
+  return ok();
+}
+
+Status Slots::detach(Connection connection, std::uint32_t number) {
+  const std::lock_guard lock(mutex_);
+  TRYV(owned(connection, number));
+  return unbind(number);
+}
+
+Status Slots::give_back(Connection connection, std::uint32_t number) {
+  const std::lock_guard lock(mutex_);
+  TRYV(owned(connection, number));
+  TRYV(unbind(number));
+  slots_[number] = {};
+  return ok();
+}
+
+Result<Fd> Slots::resume(Connection connection, std::uint32_t number, std::uint32_t epoch) {
+  const std::lock_guard lock(mutex_);
+  if (number >= slots_.size() || !slots_[number].leased || !slots_[number].unclaimed_until ||
+      slots_[number].bytes.empty() || slot_of(slots_[number].bytes).epoch != epoch) {
+    return Error{.code = "SlotNotFound",
+                 .message = "Slot " + std::to_string(number) + " is not yours to claim in epoch " +
+                            std::to_string(epoch) + "."};
+  }
+  slots_[number].owner = connection;
+  slots_[number].unclaimed_until.reset();
+  // A tap has one queue, and the microVM that lives on holds it: then the descriptor stands for nothing.
+  auto tap = fabric_.open_slot(number);
+  if (tap) return std::move(tap).value();
+  Fd nothing = Fd::own(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!nothing) return Error::system(errno, "open", "/dev/null");
+  return nothing;
+}
+
+void Slots::abandon(Connection connection) {
+  const std::lock_guard lock(mutex_);
+  for (auto& slot : slots_) {
+    if (!slot.leased || slot.owner != connection || slot.unclaimed_until) continue;
+    slot.owner = 0;
+    // Nobody can claim what was never attached.
+    slot.unclaimed_until = slot.bytes.empty() ? Clock::now() : Clock::now() + kClaimTime;
+  }
+}
+
+void Slots::return_unclaimed(Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].unclaimed_until && *slots_[i].unclaimed_until <= now && unbind(i)) slots_[i] = {};
+  }
+}
+
+std::vector<Slots::View> Slots::views() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<View> views;
+  for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+    View view{
+        .slot = i, .tap = tap_name(i), .state = slots_[i].leased ? "leased" : "free", .eni = "", .block = 0};
+    if (!slots_[i].bytes.empty()) {
+      const caisson_slot entry = slot_of(slots_[i].bytes);
+      view.state = entry.sealed != 0 ? "sealed" : "attached";
+      view.eni = entry.eni;
+      view.block = entry.block;
+    }
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+}  // namespace caisson::netd::core

@@ -1,0 +1,75 @@
+#include "netd/core/store.hh"
+
+#include <sqlite3.h>
+
+namespace caisson::netd::core {
+namespace {
+
+struct Finalizer {
+  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+};
+using Statement = std::unique_ptr<sqlite3_stmt, Finalizer>;
+
+Error failed(sqlite3* database, const std::string& operation) {
+  return {.code = "EIO",
+          .message =
+              "store: " + operation + ": " + (database == nullptr ? "no memory" : sqlite3_errmsg(database)),
+          .errno_value = 5};
+}
+
+}  // namespace
+
+void Store::Closer::operator()(sqlite3* database) const {
+  sqlite3_close(database);
+}
+
+Status Store::run(const std::string& sql) {
+  if (sqlite3_exec(database_.get(), sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK) return ok();
+  return failed(database_.get(), sql);
+}
+
+Result<Store> Store::open(const std::string& path) {
+  sqlite3* raw = nullptr;
+  const int code = sqlite3_open(path.c_str(), &raw);
+  Store store{std::unique_ptr<sqlite3, Closer>(raw)};
+  if (code != SQLITE_OK) return failed(raw, "open " + path);
+  TRYV(store.run("PRAGMA journal_mode=WAL"));
+  TRYV(store.run("PRAGMA synchronous=FULL"));
+  TRYV(store.run(
+      "CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT NOT NULL, revision INTEGER NOT "
+      "NULL UNIQUE)"));
+  return store;
+}
+
+Result<std::vector<std::string>> Store::load() {
+  sqlite3_stmt* raw = nullptr;
+  if (sqlite3_prepare_v2(database_.get(), "SELECT value FROM entries ORDER BY revision", -1, &raw, nullptr) !=
+      SQLITE_OK) {
+    return failed(database_.get(), "load");
+  }
+  const Statement statement(raw);
+  std::vector<std::string> records;
+  int code = 0;
+  while ((code = sqlite3_step(raw)) == SQLITE_ROW) {
+    records.emplace_back(reinterpret_cast<const char*>(sqlite3_column_text(raw, 0)),
+                         static_cast<std::size_t>(sqlite3_column_bytes(raw, 0)));
+  }
+  if (code != SQLITE_DONE) return failed(database_.get(), "load");
+  return records;
+}
+
+Status Store::append(const std::string& record) {
+  constexpr const char* kSql =
+      "INSERT INTO entries (revision, key, value) SELECT n, printf('command/%016x', n), ? FROM "
+      "(SELECT coalesce(max(revision), 0) + 1 AS n FROM entries)";
+  sqlite3_stmt* raw = nullptr;
+  if (sqlite3_prepare_v2(database_.get(), kSql, -1, &raw, nullptr) != SQLITE_OK) {
+    return failed(database_.get(), "append");
+  }
+  const Statement statement(raw);
+  sqlite3_bind_text(raw, 1, record.data(), static_cast<int>(record.size()), SQLITE_TRANSIENT);
+  if (sqlite3_step(raw) != SQLITE_DONE) return failed(database_.get(), "append");
+  return ok();
+}
+
+}  // namespace caisson::netd::core

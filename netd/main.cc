@@ -1,0 +1,98 @@
+// netd: the network's daemon. This file only reads options and wires the parts.
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <cerrno>
+#include <csignal>
+
+#include "netd/api/server.hh"
+#include "netd/attach/server.hh"
+#include "netd/core/daemon.hh"
+
+namespace caisson::netd {
+namespace {
+
+struct Options {
+  core::FabricOptions fabric;
+  std::string state_dir;
+  std::string run_dir;
+  std::string listen_tcp;
+  unsigned runner_uid = 0;
+};
+
+void describe(CLI::App& app, Options& options) {
+  app.add_option("--instance", options.fabric.instance, "Name of a further instance beside the default one");
+  app.add_option("--slots", options.fabric.slots, "Pooled taps for functions")
+      ->capture_default_str()
+      ->check(CLI::Range(0U, 16384U));
+  app.add_option("--state-dir", options.state_dir, "State folder [/var/lib/caisson[-INSTANCE]]");
+  app.add_option("--run-dir", options.run_dir, "Folder of the sockets [/run/caisson[-INSTANCE]]");
+  app.add_option("--listen-tcp", options.listen_tcp,
+                 "ADDRESS:PORT for the API, without authentication: only in a lab's namespace");
+  app.add_option("--runner-uid", options.runner_uid, "User id of runnerd, who may use attach.sock")
+      ->capture_default_str();
+}
+
+Status make_folder(const std::string& path, ::mode_t mode) {
+  if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return ok();
+  return Error::system(errno, "make folder", path);
+}
+
+Status listen_tcp(api::Server& server, const std::string& text) {
+  const auto colon = text.rfind(':');
+  const std::string port = colon == std::string::npos ? "" : text.substr(colon + 1);
+  if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos ||
+      std::stoul(port) > 65535) {
+    return Error{.code = "BadOption", .message = "--listen-tcp wants ADDRESS:PORT, not " + text};
+  }
+  TRYV(server.listen_tcp(text.substr(0, colon), static_cast<std::uint16_t>(std::stoul(port))));
+  return ok();
+}
+
+Status run(Options options) {
+  const std::string name = core::instance_name(options.fabric.instance);
+  if (options.state_dir.empty()) options.state_dir = "/var/lib/" + name;
+  if (options.run_dir.empty()) options.run_dir = "/run/" + name;
+  TRYV(make_folder(options.state_dir, 0700));
+  TRYV(make_folder(options.run_dir, 0755));
+  TRY(auto store, core::Store::open(options.state_dir + "/netd.db"));
+  TRY(auto fabric, core::Fabric::open(options.fabric));
+  TRY(auto daemon, core::Daemon::start(std::move(store), std::move(fabric)));
+  TRY(const auto runner_socket,
+      attach::Server::start(*daemon, options.run_dir + "/attach.sock", options.runner_uid));
+
+  boost::asio::io_context io(1);
+  api::Server server(io, *daemon);
+  TRYV(server.listen_unix(options.run_dir + "/netd.sock", 0600));
+  if (!options.listen_tcp.empty()) {
+    TRYV(listen_tcp(server, options.listen_tcp));
+  }
+  boost::asio::signal_set signals(io, SIGTERM, SIGINT);
+  signals.async_wait([&](const boost::system::error_code&, int) {
+    spdlog::info("stopping; the fabric stays as it is");
+    server.stop();
+  });
+  spdlog::info("serving at {}", options.run_dir);
+  io.run();
+  return ok();
+}
+
+}  // namespace
+}  // namespace caisson::netd
+
+int main(int count, char** words) {
+  spdlog::set_default_logger(spdlog::stderr_color_mt("netd"));
+  (void)::signal(SIGPIPE, SIG_IGN);
+  CLI::App app{"The network of Caisson: VPCs, their segments and what passes on them.", "netd"};
+  caisson::netd::Options options;
+  caisson::netd::describe(app, options);
+  CLI11_PARSE(app, count, words);
+  const caisson::Status done = caisson::netd::run(options);
+  if (done) return 0;
+  spdlog::error("{}", done.error().text());
+  return 1;
+}
