@@ -27,14 +27,17 @@ static __always_inline int answer_arp(struct __sk_buff* skb, const struct sender
                                       const struct packet* packet) {
   const __u8 gateway[6] = CAISSON_GATEWAY_MAC;
   const __u8 guest[4] = CAISSON_GUEST_ADDRESS;
+  const __u8 guest_mac[6] = CAISSON_GUEST_MAC;
   const __u8* own = sender->slot ? guest : sender->key.address;
+  const __u8* own_mac = sender->slot ? guest_mac : sender->eni->mac;
   struct arp_body arp;
   if (bpf_skb_load_bytes(skb, ETH_HLEN, &arp, sizeof arp)) return drop(skb, CAISSON_MALFORMED);
   if (arp.hardware != bpf_htons(1) || arp.protocol != bpf_htons(ETH_P_IP)) {
     return drop(skb, CAISSON_MALFORMED);
   }
   const __u32 said = word_of(arp.sender);
-  if (!same_mac(arp.sender_mac, packet->source_mac) || (said != 0 && said != word_of(own))) {
+  if (!same_mac(packet->source_mac, own_mac) || !same_mac(arp.sender_mac, own_mac) ||
+      (said != 0 && said != word_of(own))) {
     return drop(skb, CAISSON_SPOOF);
   }
   // Replies need no answer, and a probe for the sender's own address must get none.
@@ -60,17 +63,7 @@ static __always_inline int take_identity(struct __sk_buff* skb, const struct sen
   if (!packet->has_ports) return CAISSON_PROTOCOL;
   if (packet->protocol == IPPROTO_ICMP && packet->icmp_type != CAISSON_ICMP_ECHO) return CAISSON_PROTOCOL;
   __builtin_memcpy(packet->source, sender->key.address, 4);
-  const __u16 inner = packet->source_port;
-  packet->source_port = outer_port(sender->slot, skb->ifindex, packet->protocol, inner);
-  if (packet->source_port != 0) {
-    const struct caisson_flow_key key = flow_key(sender->eni, packet, CAISSON_EGRESS);
-    const struct caisson_conntrack* entry = bpf_map_lookup_elem(&conntrack, &key);
-    // A live flow of a former owner of the block is never taken over: late packets of its peer would come here.
-    if (entry && holds(entry, packet->protocol) &&
-        (entry->slot != skb->ifindex || entry->epoch != sender->slot->epoch)) {
-      packet->source_port = dynamic_port(sender->slot, skb->ifindex, packet->protocol, inner);
-    }
-  }
+  take_outer_port(sender->slot, skb->ifindex, sender->eni, packet);
   return packet->source_port == 0 ? CAISSON_PORT_EXHAUSTED : CAISSON_ACCEPTED;
 }
 

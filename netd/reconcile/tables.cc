@@ -35,7 +35,7 @@ void put_address(__u8* bytes, Ipv4Address address) {
 }
 
 void put_id(char* bytes, const std::string& id) {
-  std::memcpy(bytes, id.data(), std::min<std::size_t>(id.size(), CAISSON_ID_SIZE - 1));
+  id.copy(bytes, CAISSON_ID_SIZE - 1);
 }
 
 caisson_eni_key eni_key(const EniKey& key) {

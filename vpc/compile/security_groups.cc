@@ -115,12 +115,14 @@ class PolicyCompiler {
       }
     }
     std::sort(rules.begin(), rules.end(), [](const auto* a, const auto* b) { return a->id < b->id; });
-    for (const auto& [signature, number] : classes) {
+    for (const auto& item : classes) {
+      const Signature& signature = item.first;
       Rules matching;
       std::copy_if(rules.begin(), rules.end(), std::back_inserter(matching),
                    [&](const auto* rule) { return signature.contains(rule->permission.peer); });
       for (const int protocol : protocols) {
-        add_protocol(matching, {.group_set = set, .peer_class = number, .egress = egress}, protocol, policy);
+        add_protocol(matching, {.group_set = set, .peer_class = item.second, .egress = egress}, protocol,
+                     policy);
       }
     }
   }

@@ -6,16 +6,30 @@
 //     the last 64     what the guest bound itself, ICMP ids, and ports whose flow another epoch still holds
 #pragma once
 
-#include "netd/bpf/lib/packet.h"
+#include "netd/bpf/lib/conntrack.h"
+
+// Does a flow from this port, to the packet's peer, belong to another slot or epoch? It is never taken over: late packets
+// of its peer would come here.
+static __always_inline int is_foreign_flow(const struct caisson_slot* slot, __u32 ifindex,
+                                           const struct caisson_eni* eni, struct packet* packet, __u16 port) {
+  packet->source_port = port;
+  const struct caisson_flow_key key = flow_key(eni, packet, CAISSON_EGRESS);
+  const struct caisson_conntrack* entry = bpf_map_lookup_elem(&conntrack, &key);
+  return entry && holds(entry, packet->protocol) && (entry->slot != ifindex || entry->epoch != slot->epoch);
+}
 
 // A port of the block's last 64 for `original`; 0: none is free.
-static __always_inline __u16 dynamic_port(const struct caisson_slot* slot, __u32 ifindex, __u8 protocol,
-                                          __u16 original) {
+static __noinline int dynamic_port(const struct caisson_slot* slot, __u32 ifindex,
+                                   const struct caisson_eni* eni, struct packet* packet) {
   const __u64 now = bpf_ktime_get_ns();
-  struct caisson_dynamic_key key = {.slot = ifindex, .epoch = slot->epoch, .protocol = protocol};
+  if (!slot || !eni || !packet) return 0;
+  const __u16 original = packet->source_port;
+  const __u32 first = slot->block * CAISSON_BLOCK_PORTS + CAISSON_BLOCK_PORTS - CAISSON_DYNAMIC_PORTS;
+  struct caisson_dynamic_key key = {.slot = ifindex, .epoch = slot->epoch, .protocol = packet->protocol};
   const struct caisson_dynamic fresh = {.last_seen = now, .original = original};
   for (int i = 0; i < CAISSON_DYNAMIC_TRIES; i++) {
     key.index = (__u8)((original + i) % CAISSON_DYNAMIC_PORTS);
+    if (is_foreign_flow(slot, ifindex, eni, packet, (__u16)(first + key.index))) continue;
     struct caisson_dynamic* found = bpf_map_lookup_elem(&dynamic_ports, &key);
     if (found && found->original != original && now - found->last_seen < CAISSON_IDLE_STREAM) continue;
     if (found && found->original == original) {
@@ -23,20 +37,22 @@ static __always_inline __u16 dynamic_port(const struct caisson_slot* slot, __u32
     } else if (bpf_map_update_elem(&dynamic_ports, &key, &fresh, found ? BPF_EXIST : BPF_NOEXIST)) {
       continue;
     }
-    return (__u16)(slot->block * CAISSON_BLOCK_PORTS + CAISSON_BLOCK_PORTS - CAISSON_DYNAMIC_PORTS +
-                   key.index);
+    return (int)(first + key.index);
   }
   return 0;
 }
 
-// From the guest's port to the one that the network sees; 0: none.
-static __always_inline __u16 outer_port(const struct caisson_slot* slot, __u32 ifindex, __u8 protocol,
-                                        __u16 port) {
-  const __u32 offset = (__u32)port - CAISSON_GUEST_FIRST_PORT;
-  if (protocol != IPPROTO_ICMP && offset < CAISSON_GUEST_PORTS) {
-    return (__u16)(slot->block * CAISSON_BLOCK_PORTS + offset);
+// The packet's source port becomes the one that the network sees; 0: there is none.
+static __always_inline void take_outer_port(const struct caisson_slot* slot, __u32 ifindex,
+                                            const struct caisson_eni* eni, struct packet* packet) {
+  const __u16 inner = packet->source_port;
+  const __u32 offset = (__u32)inner - CAISSON_GUEST_FIRST_PORT;
+  if (packet->protocol != IPPROTO_ICMP && offset < CAISSON_GUEST_PORTS &&
+      !is_foreign_flow(slot, ifindex, eni, packet, (__u16)(slot->block * CAISSON_BLOCK_PORTS + offset))) {
+    return;
   }
-  return dynamic_port(slot, ifindex, protocol, port);
+  packet->source_port = inner;
+  packet->source_port = (__u16)dynamic_port(slot, ifindex, eni, packet);
 }
 
 // And back; 0: the port is not mapped.
