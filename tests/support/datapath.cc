@@ -1,0 +1,210 @@
+#include "tests/support/datapath.hh"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "from_guest.skel.h"
+#include "from_stack.skel.h"
+#include "from_uplink.skel.h"
+#include "to_guest.skel.h"
+#include "vpc/compile/compile.hh"
+
+namespace caisson::test {
+namespace {
+
+[[noreturn]] void fail(const std::string& what) {
+  std::fprintf(stderr, "test datapath: %s: %s\n", what.c_str(), std::strerror(errno));
+  std::abort();
+}
+
+void mount_bpffs() {
+  struct statfs facts {};
+  if (::statfs("/sys/fs/bpf", &facts) != 0) fail("look at /sys/fs/bpf");
+  if (static_cast<unsigned long>(facts.f_type) == 0xcafe4a11UL) return;
+  if (::mount("bpf", "/sys/fs/bpf", "bpf", 0, nullptr) != 0) fail("mount bpffs");
+}
+
+}  // namespace
+
+struct TestDatapath::Impl {
+  std::string folder;
+  from_guest* guest_out = nullptr;
+  to_guest* guest_in = nullptr;
+  from_stack* stack = nullptr;
+  from_uplink* uplink = nullptr;
+  std::map<vpc::NetworkInterfaceId, std::string> members;  ///< keys of their network interfaces
+
+  [[nodiscard]] int map(const std::string& name) const {
+    const int fd = bpf_object__find_map_fd_by_name(guest_out->obj, name.c_str());
+    if (fd < 0) fail("map " + name);
+    return fd;
+  }
+
+  [[nodiscard]] bpf_map_info info(const std::string& name) const {
+    bpf_map_info info{};
+    std::uint32_t size = sizeof info;
+    if (bpf_obj_get_info_by_fd(map(name), &info, &size) != 0) fail("facts of map " + name);
+    return info;
+  }
+
+  void clear(const std::string& name) const {
+    std::string key(info(name).key_size, '\0');
+    while (bpf_map_get_next_key(map(name), nullptr, key.data()) == 0) {
+      if (bpf_map_delete_elem(map(name), key.data()) != 0) fail("empty map " + name);
+    }
+  }
+};
+
+TestDatapath::TestDatapath(const std::string& name) : impl_(std::make_unique<Impl>()) {
+  mount_bpffs();
+  impl_->folder = "/sys/fs/bpf/caisson-test-" + name;
+  std::filesystem::remove_all(impl_->folder);
+  if (::mkdir(impl_->folder.c_str(), 0700) != 0) fail("make " + impl_->folder);
+  bpf_object_open_opts options{};
+  options.sz = sizeof options;
+  options.pin_root_path = impl_->folder.c_str();
+  impl_->guest_out = from_guest__open_opts(&options);
+  impl_->guest_in = to_guest__open_opts(&options);
+  impl_->stack = from_stack__open_opts(&options);
+  impl_->uplink = from_uplink__open_opts(&options);
+  if (from_guest__load(impl_->guest_out) != 0 || to_guest__load(impl_->guest_in) != 0 ||
+      from_stack__load(impl_->stack) != 0 || from_uplink__load(impl_->uplink) != 0) {
+    fail("load the programs");
+  }
+}
+
+TestDatapath::~TestDatapath() {
+  from_guest__destroy(impl_->guest_out);
+  to_guest__destroy(impl_->guest_in);
+  from_stack__destroy(impl_->stack);
+  from_uplink__destroy(impl_->uplink);
+  std::filesystem::remove_all(impl_->folder);
+}
+
+void TestDatapath::put(const std::string& map, const std::string& key, const std::string& value) {
+  if (bpf_map_update_elem(impl_->map(map), key.data(), value.data(), BPF_ANY) != 0) fail("write map " + map);
+}
+
+std::string TestDatapath::get(const std::string& map, const std::string& key) const {
+  std::string value(impl_->info(map).value_size, '\0');
+  return bpf_map_lookup_elem(impl_->map(map), key.data(), value.data()) == 0 ? value : "";
+}
+
+void TestDatapath::fill(const vpc::State& state) {
+  const auto desired = vpc::compile(state);
+  netd::reconcile::Indexes indexes;
+  for (const auto& [name, item] : desired.members) {
+    indexes.emplace(name, kFirstPort + static_cast<std::uint32_t>(indexes.size()));
+  }
+  const auto tables = netd::reconcile::desired_tables(desired, indexes, {}, {*Ipv4Cidr::parse("10.0.0.0/8")});
+  for (const auto& name : netd::reconcile::table_names()) {
+    impl_->clear(name);
+    for (const auto& [key, value] : tables.at(name)) {
+      put(name, key, value);
+    }
+  }
+  impl_->members.clear();
+  for (const auto& [name, item] : desired.members) {
+    impl_->members[item.interface] = tables.at("members").at(bytes_of(indexes.at(name)));
+  }
+  forget();
+}
+
+void TestDatapath::fill(const vpc::State& state, const vpc::NetworkInterfaceId& member) {
+  fill(state);
+  use_member(member);
+}
+
+void TestDatapath::use_member(const vpc::NetworkInterfaceId& member) {
+  put("members", bytes_of(kDevice), impl_->members.at(member));
+}
+
+void TestDatapath::put_slot(const caisson_slot& slot) {
+  put("slots", bytes_of(kDevice), bytes_of(slot));
+  caisson_block_key key{};
+  key.vpc = slot.vpc;
+  std::memcpy(key.address, slot.address, sizeof key.address);
+  key.block = slot.block;
+  put("blocks", bytes_of(key), bytes_of(kDevice));
+}
+
+void TestDatapath::remove_slot() {
+  impl_->clear("slots");
+  impl_->clear("blocks");
+}
+
+Ran TestDatapath::run(Program program, const std::string& packet, std::uint32_t mark) {
+  const bpf_program* chosen = nullptr;
+  switch (program) {
+    case Program::kFromGuest:
+      chosen = impl_->guest_out->progs.from_guest;
+      break;
+    case Program::kToGuest:
+      chosen = impl_->guest_in->progs.to_guest;
+      break;
+    case Program::kFromStack:
+      chosen = impl_->stack->progs.from_stack;
+      break;
+    case Program::kFromUplink:
+      chosen = impl_->uplink->progs.from_uplink;
+      break;
+  }
+  std::string out(packet.size() + 256, '\0');
+  __sk_buff context{};
+  context.ifindex = kDevice;
+  context.mark = mark;
+  bpf_test_run_opts options{};
+  options.sz = sizeof options;
+  options.data_in = packet.data();
+  options.data_size_in = static_cast<std::uint32_t>(packet.size());
+  options.data_out = out.data();
+  options.data_size_out = static_cast<std::uint32_t>(out.size());
+  options.ctx_in = &context;
+  options.ctx_size_in = sizeof context;
+  options.ctx_out = &context;
+  options.ctx_size_out = sizeof context;
+  if (bpf_prog_test_run_opts(bpf_program__fd(chosen), &options) != 0) fail("run a program");
+  out.resize(options.data_size_out);
+  return {.action = static_cast<int>(options.retval), .packet = std::move(out), .mark = context.mark};
+}
+
+std::vector<AuditRecord> TestDatapath::records() const {
+  std::vector<AuditRecord> found;
+  caisson_audit_key key{};
+  const void* previous = nullptr;
+  caisson_audit_key next{};
+  while (bpf_map_get_next_key(impl_->map("flows"), previous, &next) == 0) {
+    key = next;
+    previous = &key;
+    caisson_audit value{};
+    if (bpf_map_lookup_elem(impl_->map("flows"), &key, &value) == 0) found.push_back({key, value});
+  }
+  return found;
+}
+
+std::uint64_t TestDatapath::drops(caisson_reason reason) const {
+  const caisson_drop_key key{.port = kDevice, .reason = static_cast<std::uint32_t>(reason)};
+  std::vector<caisson_drop> values(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+  if (bpf_map_lookup_elem(impl_->map("drops"), &key, values.data()) != 0) return 0;
+  std::uint64_t packets = 0;
+  for (const auto& value : values) {
+    packets += value.packets;
+  }
+  return packets;
+}
+
+void TestDatapath::forget() {
+  for (const char* name : {"flows", "drops", "conntrack", "dynamic_ports"}) {
+    impl_->clear(name);
+  }
+}
+
+}  // namespace caisson::test

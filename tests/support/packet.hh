@@ -1,0 +1,45 @@
+// Packets as bytes, built from their parts, with right checksums; and what a test reads of one.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/ipv4.hh"
+#include "base/mac.hh"
+
+namespace caisson::test {
+
+struct PacketParts {
+  MacAddress source_mac;
+  MacAddress destination_mac{.bytes = {0x02, 0xca, 0x15, 0x50, 0x00, 0x01}};
+  std::uint16_t ethertype = 0x0800;
+  Ipv4Address source;
+  Ipv4Address destination;
+  int protocol = 17;
+  std::uint16_t source_port = 40000;
+  std::uint16_t destination_port = 5000;
+  int icmp_type = 8;  ///< then source_port is the id
+  int icmp_code = 0;
+  std::uint16_t fragment = 0;  ///< the header's 16 bits of flags and offset
+  bool options = false;        ///< four bytes of NOPs
+  std::string payload = "payload";
+};
+
+std::string build(const PacketParts& parts);
+
+/// An ARP request.
+std::string build_arp(const MacAddress& sender_mac, Ipv4Address sender, Ipv4Address target);
+
+/// What a packet without options says.
+struct PacketView {
+  MacAddress source_mac;
+  MacAddress destination_mac;
+  Ipv4Address source;
+  Ipv4Address destination;
+  std::uint16_t source_port = 0;
+  std::uint16_t destination_port = 0;
+  bool checksums_right = false;
+};
+PacketView view(const std::string& packet);
+
+}  // namespace caisson::test
