@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -65,8 +66,7 @@ struct TestDatapath::Impl {
 
 TestDatapath::TestDatapath(const std::string& name) : impl_(std::make_unique<Impl>()) {
   mount_bpffs();
-  impl_->folder = "/sys/fs/bpf/caisson-test-" + name;
-  std::filesystem::remove_all(impl_->folder);
+  impl_->folder = "/sys/fs/bpf/caisson-test-" + name + "-" + std::to_string(::getpid());
   if (::mkdir(impl_->folder.c_str(), 0700) != 0) fail("make " + impl_->folder);
   bpf_object_open_opts options{};
   options.sz = sizeof options;
@@ -205,6 +205,18 @@ void TestDatapath::forget() {
   for (const char* name : {"flows", "drops", "conntrack", "dynamic_ports"}) {
     impl_->clear(name);
   }
+}
+
+caisson_slot slot_of(const vpc::State& state, const vpc::NetworkInterface& interface, std::uint16_t block,
+                     std::uint32_t epoch) {
+  caisson_slot slot{};
+  slot.epoch = epoch;
+  slot.vpc = state.vpcs.at(interface.vpc)->number;
+  for (int i = 0; i < 4; ++i) {
+    slot.address[i] = static_cast<std::uint8_t>(interface.address.value >> (24 - 8 * i));
+  }
+  slot.block = block;
+  return slot;
 }
 
 }  // namespace caisson::test

@@ -62,6 +62,10 @@ class TestDatapath {
   std::unique_ptr<Impl> impl_;
 };
 
+/// A slot of the function interface.
+caisson_slot slot_of(const vpc::State& state, const vpc::NetworkInterface& interface, std::uint16_t block,
+                     std::uint32_t epoch);
+
 template <class T>
 std::string bytes_of(const T& value) {
   return {reinterpret_cast<const char*>(&value), sizeof value};

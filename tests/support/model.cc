@@ -59,7 +59,8 @@ std::string Model::allow(const vpc::SecurityGroupId& group, vpc::Permission perm
 }
 
 const vpc::NetworkInterface& Model::make_member(const vpc::SubnetId& subnet, const std::string& where,
-                                                std::vector<vpc::SecurityGroupId> groups) {
+                                                std::vector<vpc::SecurityGroupId> groups,
+                                                const std::string& user) {
   const auto id = *vpc::NetworkInterfaceId::parse(run(vpc::CreateNetworkInterface{.subnet = subnet,
                                                                                   .groups = std::move(groups),
                                                                                   .address = address(where),
@@ -67,15 +68,16 @@ const vpc::NetworkInterface& Model::make_member(const vpc::SubnetId& subnet, con
                                                                                   .tags = {},
                                                                                   .client_token = ""})
                                                       .at(0));
-  run(vpc::AttachNetworkInterface{.interface = id, .netns = "test" + where, .device_index = 0});
+  run(vpc::AttachNetworkInterface{.interface = id, .netns = user + where, .device_index = 0});
   return *state.network_interfaces.at(id);
 }
 
 const vpc::NetworkInterface& Model::make_function(std::vector<vpc::SubnetId> subnets,
-                                                  std::vector<vpc::SecurityGroupId> groups) {
+                                                  std::vector<vpc::SecurityGroupId> groups,
+                                                  const std::string& user) {
   const auto id = *vpc::NetworkInterfaceId::parse(
       run(vpc::EnsureFunctionInterface{
-              .user = "test", .subnets = std::move(subnets), .groups = std::move(groups)})
+              .user = user, .subnets = std::move(subnets), .groups = std::move(groups)})
           .at(0));
   return *state.network_interfaces.at(id);
 }

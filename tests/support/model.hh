@@ -20,12 +20,14 @@ class Model {
   /// Without the rule that admits all egress.
   vpc::SecurityGroupId make_group(const vpc::VpcId& vpc, const std::string& name);
   std::string allow(const vpc::SecurityGroupId& group, vpc::Permission permission);
-  /// A member in the namespace "test", with this address.
+  /// A member with this address, in a namespace that is named after `user` and the address.
   const vpc::NetworkInterface& make_member(const vpc::SubnetId& subnet, const std::string& address,
-                                           std::vector<vpc::SecurityGroupId> groups);
+                                           std::vector<vpc::SecurityGroupId> groups,
+                                           const std::string& user = "test");
   /// A function interface.
   const vpc::NetworkInterface& make_function(std::vector<vpc::SubnetId> subnets,
-                                             std::vector<vpc::SecurityGroupId> groups);
+                                             std::vector<vpc::SecurityGroupId> groups,
+                                             const std::string& user = "test");
 
  private:
   std::uint64_t seed_ = 1;
