@@ -131,6 +131,23 @@ TEST_P(Identity, ThroughTheStackUnderTheIdentityAddress) {
   EXPECT_TRUE(view(back.packet).checksums_right);
 }
 
+TEST_P(Identity, AUdpChecksumOfZeroStaysZero) {
+  auto parts = sent(33000, target_.address);
+  parts.protocol = 17;
+  parts.udp_checksum = false;
+  const auto out = datapath_.run(Program::kFromGuest, build(parts));
+  ASSERT_EQ(out.action, kRedirect);
+  EXPECT_FALSE(view(out.packet).udp_checksum);
+  auto back = answer(view(out.packet));
+  back.protocol = 17;
+  back.destination_port = view(out.packet).source_port;
+  back.source_port = parts.destination_port;
+  back.udp_checksum = false;
+  const auto got = datapath_.run(Program::kToGuest, build(back), mark_);
+  ASSERT_EQ(got.action, kPass);
+  EXPECT_FALSE(view(got.packet).udp_checksum);
+}
+
 INSTANTIATE_TEST_SUITE_P(Protocols, Identity, testing::Values(1, 6, 17));
 
 }  // namespace

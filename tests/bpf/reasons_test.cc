@@ -1,98 +1,11 @@
 // Each reason for a drop, by the shipped program: the packet that meets it is dropped and counted exactly as often as it
 // was sent, and the same packet without the fault passes.
-#include <gtest/gtest.h>
-
-#include "tests/support/datapath.hh"
-#include "tests/support/model.hh"
-#include "tests/support/packet.hh"
+#include "tests/bpf/fixture.hh"
 
 namespace caisson::test {
 namespace {
 
-constexpr int kPass = 0;
-constexpr int kShot = 2;
-constexpr int kRedirect = 7;
-constexpr int kTimes = 3;
-constexpr MacAddress kGuestMac{.bytes = CAISSON_GUEST_MAC};
-
-/// 10.0.1.10 may send anything and is sent UDP to port 5000 by 10.0.1.11; the same groups hold a function interface.
-class Reasons : public testing::Test {
- protected:
-  Reasons() {
-    vpc_ = model_.make_vpc("10.0.0.0/16");
-    subnet_ = model_.make_subnet(vpc_, "10.0.1.0/24");
-    sender_group_ = model_.make_group(vpc_, "sender");
-    target_group_ = model_.make_group(vpc_, "target");
-    egress_ = model_.allow(sender_group_, permission(true, vpc::kAllProtocols, -1, -1, cidr("0.0.0.0/0")));
-    ingress_ = model_.allow(target_group_, permission(false, vpc::kUdp, 5000, 5000, sender_group_));
-    sender_ = model_.make_member(subnet_, "10.0.1.10", {sender_group_});
-    target_ = model_.make_member(subnet_, "10.0.1.11", {target_group_});
-    function_ = model_.make_function({subnet_}, {sender_group_});
-    number_ = model_.state.vpcs.at(vpc_)->number;
-  }
-
-  PacketParts to_target() const {
-    return {.source_mac = sender_.mac, .source = sender_.address, .destination = target_.address};
-  }
-
-  PacketParts from_function() const {
-    return {.source_mac = kGuestMac,
-            .source = address("169.254.100.2"),
-            .destination = target_.address,
-            .source_port = 32768};
-  }
-
-  caisson_slot slot(std::uint32_t epoch = 7) const {
-    caisson_slot slot{};
-    slot.epoch = epoch;
-    slot.vpc = number_;
-    for (int i = 0; i < 4; ++i) {
-      slot.address[i] = static_cast<std::uint8_t>(function_.address.value >> (24 - 8 * i));
-    }
-    slot.block = 5;
-    return slot;
-  }
-
-  std::uint32_t mark() const { return CAISSON_MARK | number_; }
-
-  /// Sends the packet kTimes: each is dropped, and `drops` counts them for this reason.
-  void expect_drop(Program program, const std::string& packet, caisson_reason reason,
-                   std::uint32_t mark = 0) {
-    const auto before = datapath_.drops(reason);
-    for (int i = 0; i < kTimes; ++i) {
-      EXPECT_EQ(datapath_.run(program, packet, mark).action, kShot);
-    }
-    EXPECT_EQ(datapath_.drops(reason) - before, kTimes);
-  }
-
-  /// The same for verdicts of flows: one record of kTimes packets with this reason and rule.
-  void expect_reject(Program program, const std::string& packet, caisson_reason reason,
-                     const std::string& rule, std::uint32_t mark = 0) {
-    datapath_.forget();
-    for (int i = 0; i < kTimes; ++i) {
-      EXPECT_EQ(datapath_.run(program, packet, mark).action, kShot);
-    }
-    const auto records = datapath_.records();
-    ASSERT_EQ(records.size(), 1U);
-    EXPECT_EQ(records[0].value.reason, reason);
-    EXPECT_EQ(records[0].key.action, CAISSON_REJECT);
-    EXPECT_EQ(records[0].value.packets, kTimes);
-    EXPECT_EQ(std::string(records[0].value.rule), rule);
-  }
-
-  void expect_sent(const std::string& packet) {
-    EXPECT_EQ(datapath_.run(Program::kFromGuest, packet).action, kRedirect);
-  }
-
-  Model model_;
-  TestDatapath datapath_{"reasons"};
-  vpc::VpcId vpc_;
-  vpc::SubnetId subnet_;
-  vpc::SecurityGroupId sender_group_, target_group_;
-  std::string egress_, ingress_;
-  vpc::NetworkInterface sender_, target_, function_;
-  std::uint32_t number_ = 0;
-};
+class Reasons : public DatapathTest {};
 
 TEST_F(Reasons, SealedWithoutEntryAndWithTheFlag) {
   datapath_.fill(model_.state);

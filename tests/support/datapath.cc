@@ -2,6 +2,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -31,6 +32,18 @@ void mount_bpffs() {
   if (::statfs("/sys/fs/bpf", &facts) != 0) fail("look at /sys/fs/bpf");
   if (static_cast<unsigned long>(facts.f_type) == 0xcafe4a11UL) return;
   if (::mount("bpf", "/sys/fs/bpf", "bpf", 0, nullptr) != 0) fail("mount bpffs");
+}
+
+/// Named after the process, so that builds do not meet; what processes left that crashed is removed.
+std::string new_folder(const std::string& name) {
+  const std::string prefix = "caisson-test-" + name + "-";
+  for (const auto& entry : std::filesystem::directory_iterator("/sys/fs/bpf")) {
+    const std::string found = entry.path().filename();
+    if (!found.starts_with(prefix)) continue;
+    const int process = std::atoi(found.c_str() + prefix.size());
+    if (process > 0 && ::kill(process, 0) != 0 && errno == ESRCH) std::filesystem::remove_all(entry.path());
+  }
+  return "/sys/fs/bpf/" + prefix + std::to_string(::getpid());
 }
 
 }  // namespace
@@ -66,7 +79,7 @@ struct TestDatapath::Impl {
 
 TestDatapath::TestDatapath(const std::string& name) : impl_(std::make_unique<Impl>()) {
   mount_bpffs();
-  impl_->folder = "/sys/fs/bpf/caisson-test-" + name + "-" + std::to_string(::getpid());
+  impl_->folder = new_folder(name);
   if (::mkdir(impl_->folder.c_str(), 0700) != 0) fail("make " + impl_->folder);
   bpf_object_open_opts options{};
   options.sz = sizeof options;
@@ -98,7 +111,7 @@ std::string TestDatapath::get(const std::string& map, const std::string& key) co
   return bpf_map_lookup_elem(impl_->map(map), key.data(), value.data()) == 0 ? value : "";
 }
 
-void TestDatapath::fill(const vpc::State& state) {
+void TestDatapath::put_tables(const vpc::State& state) {
   const auto desired = vpc::compile(state);
   netd::reconcile::Indexes indexes;
   for (const auto& [name, item] : desired.members) {
@@ -115,7 +128,16 @@ void TestDatapath::fill(const vpc::State& state) {
   for (const auto& [name, item] : desired.members) {
     impl_->members[item.interface] = tables.at("members").at(bytes_of(indexes.at(name)));
   }
+}
+
+void TestDatapath::fill(const vpc::State& state) {
+  put_tables(state);
   forget();
+}
+
+void TestDatapath::refill(const vpc::State& state, const vpc::NetworkInterfaceId& member) {
+  put_tables(state);
+  use_member(member);
 }
 
 void TestDatapath::fill(const vpc::State& state, const vpc::NetworkInterfaceId& member) {
@@ -176,35 +198,49 @@ Ran TestDatapath::run(Program program, const std::string& packet, std::uint32_t 
   return {.action = static_cast<int>(options.retval), .packet = std::move(out), .mark = context.mark};
 }
 
-std::vector<AuditRecord> TestDatapath::records() const {
-  std::vector<AuditRecord> found;
-  caisson_audit_key key{};
+std::map<std::string, std::string> TestDatapath::dump(const std::string& map) const {
+  const auto facts = impl_->info(map);
+  const auto cpus = static_cast<std::size_t>(libbpf_num_possible_cpus());
+  std::map<std::string, std::string> found;
+  std::string key(facts.key_size, '\0');
+  std::string next(facts.key_size, '\0');
+  std::string value(facts.value_size * (facts.type == BPF_MAP_TYPE_PERCPU_HASH ? cpus : 1), '\0');
   const void* previous = nullptr;
-  caisson_audit_key next{};
-  while (bpf_map_get_next_key(impl_->map("flows"), previous, &next) == 0) {
+  while (bpf_map_get_next_key(impl_->map(map), previous, next.data()) == 0) {
     key = next;
-    previous = &key;
-    caisson_audit value{};
-    if (bpf_map_lookup_elem(impl_->map("flows"), &key, &value) == 0) found.push_back({key, value});
+    previous = key.data();
+    if (bpf_map_lookup_elem(impl_->map(map), key.data(), value.data()) == 0) found[key] = value;
   }
   return found;
 }
 
-std::uint64_t TestDatapath::drops(caisson_reason reason) const {
-  const caisson_drop_key key{.port = kDevice, .reason = static_cast<std::uint32_t>(reason)};
-  std::vector<caisson_drop> values(static_cast<std::size_t>(libbpf_num_possible_cpus()));
-  if (bpf_map_lookup_elem(impl_->map("drops"), &key, values.data()) != 0) return 0;
-  std::uint64_t packets = 0;
-  for (const auto& value : values) {
-    packets += value.packets;
+std::vector<AuditRecord> TestDatapath::records() const {
+  std::vector<AuditRecord> found;
+  for (const auto& [key, value] : dump("flows")) {
+    found.push_back({value_of<caisson_audit_key>(key), value_of<caisson_audit>(value)});
+  }
+  return found;
+}
+
+std::map<std::uint32_t, std::uint64_t> TestDatapath::all_drops() const {
+  std::map<std::uint32_t, std::uint64_t> packets;
+  for (const auto& [key, value] : dump("drops")) {
+    for (std::size_t at = 0; at < value.size(); at += sizeof(caisson_drop)) {
+      packets[value_of<caisson_drop_key>(key).reason] += value_of<caisson_drop>(value.substr(at)).packets;
+    }
   }
   return packets;
 }
 
+void TestDatapath::forget_records() {
+  impl_->clear("flows");
+  impl_->clear("drops");
+}
+
 void TestDatapath::forget() {
-  for (const char* name : {"flows", "drops", "conntrack", "dynamic_ports"}) {
-    impl_->clear(name);
-  }
+  forget_records();
+  impl_->clear("conntrack");
+  impl_->clear("dynamic_ports");
 }
 
 caisson_slot slot_of(const vpc::State& state, const vpc::NetworkInterface& interface, std::uint16_t block,

@@ -1,6 +1,8 @@
 // The shipped programs, run on packets by the kernel (bpf_prog_test_run_opts): nothing is attached or sent.
 #pragma once
 
+#include <cstring>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,6 +43,8 @@ class TestDatapath {
   /// Makes the maps hold what the state compiles to, and nothing else but slots.
   void fill(const vpc::State& state);
   void fill(const vpc::State& state, const vpc::NetworkInterfaceId& member);
+  /// The same after a change of the model: what the programs wrote stays.
+  void refill(const vpc::State& state, const vpc::NetworkInterfaceId& member);
   /// The device is the port of this member, besides the member's own.
   void use_member(const vpc::NetworkInterfaceId& member);
   /// The device is this slot.
@@ -52,12 +56,18 @@ class TestDatapath {
   void put(const std::string& map, const std::string& key, const std::string& value);
   [[nodiscard]] std::string get(const std::string& map, const std::string& key) const;
   [[nodiscard]] std::vector<AuditRecord> records() const;
-  /// Packets dropped at the device with this reason, since forget().
-  [[nodiscard]] std::uint64_t drops(caisson_reason reason) const;
-  /// Empties flows, drops, conntrack and the dynamic ports.
+  /// Packets dropped since forget(), by reason, wherever.
+  [[nodiscard]] std::map<std::uint32_t, std::uint64_t> all_drops() const;
+  /// All entries: keys and values.
+  [[nodiscard]] std::map<std::string, std::string> dump(const std::string& map) const;
+  /// Empties flows and drops.
+  void forget_records();
+  /// And conntrack and the dynamic ports.
   void forget();
 
  private:
+  void put_tables(const vpc::State& state);
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
@@ -69,6 +79,14 @@ caisson_slot slot_of(const vpc::State& state, const vpc::NetworkInterface& inter
 template <class T>
 std::string bytes_of(const T& value) {
   return {reinterpret_cast<const char*>(&value), sizeof value};
+}
+
+/// Of bytes that are at least as many.
+template <class T>
+T value_of(const std::string& bytes) {
+  T value{};
+  std::memcpy(&value, bytes.data(), sizeof value);
+  return value;
 }
 
 }  // namespace caisson::test

@@ -62,7 +62,7 @@ std::string transport(const PacketParts& parts) {
     put16(bytes, parts.destination_port);
     put32(bytes, 1000);
     put32(bytes, 0);
-    put16(bytes, 0x5002);  // five words, SYN
+    put16(bytes, 0x5000U | parts.tcp_flags);  // five words
     put16(bytes, 65535);
     put32(bytes, 0);
     sum_at = 16;
@@ -83,6 +83,7 @@ std::string transport(const PacketParts& parts) {
     return parts.payload;
   }
   bytes += parts.payload;
+  if (parts.protocol == 17 && !parts.udp_checksum) return bytes;
   const std::uint32_t pseudo =
       parts.protocol == 1 ? 0 : pseudo_header(parts.source, parts.destination, parts.protocol, bytes.size());
   set16(bytes, sum_at, checksum(bytes, pseudo));
@@ -152,6 +153,7 @@ PacketView view(const std::string& packet) {
   }
   const std::uint32_t pseudo =
       protocol == 1 ? 0 : pseudo_header(seen.source, seen.destination, protocol, body.size());
+  seen.udp_checksum = protocol != 17 || get16(body, 6) != 0;
   seen.checksums_right = checksum(packet.substr(kEthernet, kIp)) == 0 && checksum(body, pseudo) == 0;
   return seen;
 }

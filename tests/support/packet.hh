@@ -22,6 +22,8 @@ struct PacketParts {
   int icmp_code = 0;
   std::uint16_t fragment = 0;  ///< the header's 16 bits of flags and offset
   bool options = false;        ///< four bytes of NOPs
+  std::uint8_t tcp_flags = 0x02;
+  bool udp_checksum = true;  ///< or zero: the sender made none
   std::string payload = "payload";
 };
 
@@ -39,6 +41,7 @@ struct PacketView {
   std::uint16_t source_port = 0;
   std::uint16_t destination_port = 0;
   bool checksums_right = false;
+  bool udp_checksum = true;  ///< UDP: it is not zero
 };
 PacketView view(const std::string& packet);
 

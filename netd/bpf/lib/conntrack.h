@@ -19,6 +19,7 @@ static __always_inline int holds(const struct caisson_conntrack* entry, __u8 pro
   return entry && bpf_ktime_get_ns() - entry->last_seen < idle_time(entry, protocol);
 }
 
+// An echo's id stands for the asking side's port, the other one is 0: so that a peer's own echo is no answer to ours.
 static __always_inline struct caisson_flow_key flow_key(const struct caisson_eni* eni,
                                                         const struct packet* packet, __u8 direction) {
   const int out = direction == CAISSON_EGRESS;
@@ -26,12 +27,6 @@ static __always_inline struct caisson_flow_key flow_key(const struct caisson_eni
                                  .peer_port = out ? packet->destination_port : packet->source_port,
                                  .local_port = out ? packet->source_port : packet->destination_port,
                                  .protocol = packet->protocol};
-  if (packet->protocol == IPPROTO_ICMP) {
-    // The echo's id stands for the asking side's port in both directions.
-    const __u16 id = packet->source_port | packet->destination_port;
-    key.peer_port = 0;
-    key.local_port = id;
-  }
   __builtin_memcpy(key.peer, out ? packet->destination : packet->source, 4);
   return key;
 }

@@ -83,10 +83,10 @@ static __always_inline int parse_ipv4(struct __sk_buff* skb, struct packet* pack
   struct iphdr ip;
   if (skb->protocol != bpf_htons(ETH_P_IP)) return CAISSON_NOT_IPV4;
   if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof ip) || ip.version != 4) return CAISSON_MALFORMED;
-  if (ip.ihl != 5) return CAISSON_IP_OPTIONS;
   __builtin_memcpy(packet->source, &ip.saddr, 4);
   __builtin_memcpy(packet->destination, &ip.daddr, 4);
   packet->protocol = ip.protocol;
+  if (ip.ihl != 5) return CAISSON_IP_OPTIONS;  // the addresses are known nevertheless: from_uplink judges them
   if (ip.frag_off & bpf_htons(0x3fff)) return CAISSON_FRAGMENT;  // "more fragments", or an offset
   if (ip.protocol == IPPROTO_ICMP) return parse_icmp(skb, packet);
   if (ip.protocol == IPPROTO_TCP || ip.protocol == IPPROTO_UDP) return parse_ports(skb, packet);
