@@ -12,6 +12,7 @@
 #include "netd/api/server.hh"
 #include "netd/attach/server.hh"
 #include "netd/core/daemon.hh"
+#include "netd/privileges.hh"
 
 namespace caisson::netd {
 namespace {
@@ -59,11 +60,12 @@ Status run(Options options) {
   if (options.run_dir.empty()) options.run_dir = "/run/" + name;
   TRYV(make_folder(options.state_dir, 0700));
   TRYV(make_folder(options.run_dir, 0755));
+  TRY(Fd attach_socket, attach::Server::listen(options.run_dir + "/attach.sock", options.runner_uid));
+  TRYV(drop_privileges());
   TRY(auto store, core::Store::open(options.state_dir + "/netd.db"));
   TRY(auto fabric, core::Fabric::open(options.fabric));
   TRY(auto daemon, core::Daemon::start(std::move(store), std::move(fabric)));
-  TRY(const auto runner_socket,
-      attach::Server::start(*daemon, options.run_dir + "/attach.sock", options.runner_uid));
+  const auto attachments = attach::Server::start(*daemon, std::move(attach_socket), options.runner_uid);
 
   boost::asio::io_context io(1);
   api::Server server(io, *daemon);

@@ -45,8 +45,10 @@ bool send_reply(int connection, const nlohmann::json& reply, const Fd& descripto
   return ::sendmsg(connection, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
 }
 
+}  // namespace
+
 /// The socket has its mode from the moment it exists: umask is the process's, so it is made in one thread at start.
-Result<Fd> listen_at(const std::string& path, unsigned uid) {
+Result<Fd> Server::listen(const std::string& path, unsigned uid) {
   Fd listener = Fd::own(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!listener) return Error::system(errno, "make", "a socket");
   sockaddr_un address{};
@@ -65,10 +67,7 @@ Result<Fd> listen_at(const std::string& path, unsigned uid) {
   return listener;
 }
 
-}  // namespace
-
-Result<std::unique_ptr<Server>> Server::start(core::Daemon& daemon, const std::string& path, unsigned uid) {
-  TRY(Fd listener, listen_at(path, uid));
+std::unique_ptr<Server> Server::start(core::Daemon& daemon, Fd listener, unsigned uid) {
   std::unique_ptr<Server> server(new Server(daemon, uid, std::move(listener)));
   server->acceptor_ = std::thread([raw = server.get()] { raw->accept_all(); });
   return server;
@@ -106,7 +105,7 @@ void Server::accept_all() {
 }
 
 void Server::serve(const Fd& connection, core::Slots::Connection number) {
-  std::vector<std::uint8_t> bytes(kMaxMessage);
+  std::vector<std::uint8_t> bytes(kMaxRequest);
   while (true) {
     iovec part{.iov_base = bytes.data(), .iov_len = bytes.size()};
     msghdr message{};

@@ -16,8 +16,10 @@ namespace caisson::netd::attach {
 
 class Server {
  public:
-  /// Listens at `path` (mode 0600, owned by `uid`) and serves peers of that uid, and root.
-  static Result<std::unique_ptr<Server>> start(core::Daemon& daemon, const std::string& path, unsigned uid);
+  /// A listening socket at `path`, mode 0600 and owned by `uid`: to be made while the process may still give it away.
+  static Result<Fd> listen(const std::string& path, unsigned uid);
+  /// Serves peers of that uid, and root.
+  static std::unique_ptr<Server> start(core::Daemon& daemon, Fd listener, unsigned uid);
   /// Closes all connections and waits for their threads.
   ~Server();
 

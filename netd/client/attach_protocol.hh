@@ -1,7 +1,7 @@
 // The protocol of attach.sock: SOCK_SEQPACKET, one CBOR map a message (RFC 8949), one reply a request, in order.
 //
 // Request: {"op": NAME, ...members}. Reply: {"ok": true, ...members} or {"ok": false, "code", "message"}.
-// Messages are at most kMaxMessage bytes; anything else that is malformed closes the connection.
+// Replies are at most kMaxMessage bytes, requests kMaxRequest; anything else that is malformed closes the connection.
 //
 // | op                       | members                                        | reply                              |
 // |--------------------------|------------------------------------------------|------------------------------------|
@@ -26,6 +26,8 @@
 namespace caisson::netd {
 
 inline constexpr std::size_t kMaxMessage = 64 * 1024;
+/// Of a request: the decoder recurses on nested values, and this many bytes can't exhaust its thread's stack.
+inline constexpr std::size_t kMaxRequest = 8 * 1024;
 
 // What every guest is configured with; the fabric tells the clones apart (docs/life-of-a-packet.md).
 inline constexpr const char* kGuestAddress = "169.254.100.2";
