@@ -9,7 +9,7 @@
 #include <linux/types.h>
 
 // Raised with every change of this file: pins of another version are not reused.
-#define CAISSON_ABI_VERSION 1
+#define CAISSON_ABI_VERSION 2
 
 #define CAISSON_ID_SIZE 24  // "eni-" and 17 digits, and a NUL; a multiple of 8
 
@@ -35,35 +35,51 @@
 #define CAISSON_IDENTITY_PREFIX 0xf0000000u
 #define CAISSON_NUMBER_MASK 0x0fffffffu
 
-#define CAISSON_PROTOCOL_ANY 255  // of a rule: every protocol that no entry of the group set names
+// Bit of a rule's direction: the entry is for every protocol that no entry of the group set names.
+#define CAISSON_OTHER_PROTOCOLS 0x80
+
+// Why a packet was accepted or dropped: the enumerators, their names and the metric are made of this one list.
+#define CAISSON_REASON_LIST(X)                                                       \
+  X(ACCEPTED)       /* the packet goes on */                                         \
+  X(SEALED)         /* the slot is not attached, or closed for now */                \
+  X(UNKNOWN_PORT)   /* the device is neither slot nor member */                      \
+  X(MALFORMED)      /* shorter than its headers say */                               \
+  X(NOT_IPV4)       /* neither ARP nor IPv4 */                                       \
+  X(IP_OPTIONS)     /* an IPv4 header with options */                                \
+  X(FRAGMENT)       /* a fragment of a datagram */                                   \
+  X(PROTOCOL)       /* from a function: neither TCP, UDP nor ICMP echo */            \
+  X(ICMP_ERROR)     /* an ICMP message other than echo */                            \
+  X(SPOOF)          /* source address or MAC that is not the sender's */             \
+  X(SG_EGRESS)      /* no rule of the sender's groups admits it */                   \
+  X(SG_INGRESS)     /* no rule of the receiver's groups admits it */                 \
+  X(NO_ROUTE)       /* the subnet's route table has no route */                      \
+  X(NO_DESTINATION) /* no network interface has the address */                       \
+  X(FORBIDDEN_EXIT) /* an address that no exit leads to */                           \
+  X(NO_RESOLVER)    /* the resolver's address, which nobody serves */                \
+  X(NO_FLOW)        /* to a function, outside of a flow that this very slot began */ \
+  X(PORT_EXHAUSTED) /* no free port in the slot's block */                           \
+  X(CT_FULL)        /* the network interface has its full number of flows */         \
+  X(UNMARKED)       /* to a port, not by our programs */
 
 enum caisson_reason {
-  CAISSON_ACCEPTED = 0,
-  CAISSON_SEALED,        // the slot is not attached, or closed for now
-  CAISSON_UNKNOWN_PORT,  // the device is neither slot nor member
-  CAISSON_MALFORMED,     // shorter than its headers say
-  CAISSON_NOT_IPV4,      // neither ARP nor IPv4
-  CAISSON_IP_OPTIONS,
-  CAISSON_FRAGMENT,
-  CAISSON_PROTOCOL,  // from a function: neither TCP, UDP nor ICMP echo
-  CAISSON_ICMP_ERROR,
-  CAISSON_SPOOF,  // source address or MAC that is not the sender's
-  CAISSON_SG_EGRESS,
-  CAISSON_SG_INGRESS,
-  CAISSON_NO_ROUTE,
-  CAISSON_NO_DESTINATION,  // no network interface has the address
-  CAISSON_FORBIDDEN_EXIT,  // an address that no exit leads to
-  CAISSON_NO_RESOLVER,     // the resolver's address, which nobody serves
-  CAISSON_NO_FLOW,         // to a function, outside of a flow that this very slot began
-  CAISSON_PORT_EXHAUSTED,  // no free port in the slot's block
-  CAISSON_CT_FULL,         // the network interface has its full number of flows
-  CAISSON_UNMARKED,        // to a port, not by our programs
-  CAISSON_REASONS
+#define CAISSON_ENUMERATOR(name) CAISSON_##name,
+  CAISSON_REASON_LIST(CAISSON_ENUMERATOR)
+#undef CAISSON_ENUMERATOR
+      CAISSON_REASONS
 };
 
 enum caisson_direction { CAISSON_EGRESS = 0, CAISSON_INGRESS = 1 };
 enum caisson_action { CAISSON_ACCEPT = 0, CAISSON_REJECT = 1 };
 enum caisson_target { CAISSON_ROUTE_LOCAL = 1, CAISSON_ROUTE_MANAGED = 2 };
+
+// In the maps' BTF these are enumerations, so that `bpftool map dump` prints names; both sides see 32 bits.
+#ifdef __bpf__
+typedef enum caisson_reason caisson_reason_word;
+typedef enum caisson_target caisson_target_word;
+#else
+typedef __u32 caisson_reason_word;
+typedef __u32 caisson_target_word;
+#endif
 
 // slots: key ifindex of the tap. Written by attach, seal, detach; no entry means sealed.
 struct caisson_slot {
@@ -122,8 +138,8 @@ struct caisson_rule_key {
   __u32 generation;
   __u32 group_set;
   __u32 peer_class;
-  __u8 direction;
-  __u8 protocol;  // or CAISSON_PROTOCOL_ANY, then port_be is 0 with no bits
+  __u8 direction;  // with CAISSON_OTHER_PROTOCOLS: protocol and port_be are 0, port_be with no bits
+  __u8 protocol;
   __u16 port_be;  // destination port; ICMP: type in the first byte, code in the second
 };
 #define CAISSON_RULE_FIXED_BITS 144
@@ -139,7 +155,7 @@ struct caisson_route_key {
 };
 #define CAISSON_ROUTE_FIXED_BITS 32
 struct caisson_route {
-  __u32 target;  // enum caisson_target
+  caisson_target_word target;
 };
 
 // forbidden, LPM: addresses that no exit leads to, whatever the rules say. Value: not used.
@@ -204,7 +220,7 @@ struct caisson_audit {
   __u64 bytes;
   __u64 first_seen;
   __u64 last_seen;
-  __u32 reason;
+  caisson_reason_word reason;  // reason and rule: of the last packet
   __u32 pad;
   char eni[CAISSON_ID_SIZE];
   char rule[CAISSON_ID_SIZE];
@@ -214,13 +230,15 @@ struct caisson_audit {
 // drops: what was dropped at a port outside of flows; per CPU.
 struct caisson_drop_key {
   __u32 port;  // ifindex
-  __u32 reason;
+  caisson_reason_word reason;
 };
 struct caisson_drop {
   __u64 packets;
   __u64 bytes;
   __u64 last_seen;
 };
+
+// abi: one word, CAISSON_ABI_VERSION of who made the pins.
 
 // counters, per-CPU array.
 enum caisson_counter { CAISSON_UNRECORDED = 0, CAISSON_COUNTERS };
@@ -232,5 +250,28 @@ enum caisson_counter { CAISSON_UNRECORDED = 0, CAISSON_COUNTERS };
 #define CAISSON_IDLE_UNANSWERED (60ull * CAISSON_NS)
 #define CAISSON_IDLE_STREAM (180ull * CAISSON_NS)  // UDP and the others, answered
 #define CAISSON_IDLE_DATAGRAM (30ull * CAISSON_NS)
+
+#ifdef __cplusplus
+#define CAISSON_SIZE(type, size) \
+  static_assert(sizeof(struct type) == (size), "the layout is the kernel's, too")
+#else
+#define CAISSON_SIZE(type, size) _Static_assert(sizeof(struct type) == (size), "the layout is netd's, too")
+#endif
+CAISSON_SIZE(caisson_slot, 48);
+CAISSON_SIZE(caisson_eni_key, 8);
+CAISSON_SIZE(caisson_eni, 52);
+CAISSON_SIZE(caisson_block_key, 12);
+CAISSON_SIZE(caisson_class_key, 16);
+CAISSON_SIZE(caisson_rule_key, 24);
+CAISSON_SIZE(caisson_route_key, 12);
+CAISSON_SIZE(caisson_flow_key, 16);
+CAISSON_SIZE(caisson_conntrack, 48);
+CAISSON_SIZE(caisson_dynamic_key, 12);
+CAISSON_SIZE(caisson_dynamic, 16);
+CAISSON_SIZE(caisson_audit_key, 20);
+CAISSON_SIZE(caisson_audit, 88);
+CAISSON_SIZE(caisson_drop_key, 8);
+CAISSON_SIZE(caisson_drop, 24);
+#undef CAISSON_SIZE
 
 #endif

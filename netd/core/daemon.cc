@@ -4,6 +4,7 @@
 #include <sys/random.h>
 
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <ctime>
 #include <nlohmann/json.hpp>
@@ -11,7 +12,9 @@
 #include "netd/api/operations.hh"
 #include "netd/api/stamped_json.hh"
 #include "netd/core/inspections.hh"
+#include "netd/core/metrics.hh"
 #include "netd/core/sweep.hh"
+#include "netd/kernel/netlink/links.hh"
 #include "netd/kernel/netns.hh"
 #include "vpc/compile/compile.hh"
 
@@ -37,12 +40,21 @@ std::string time_now() {
   return text.data();
 }
 
-/// What apply() cannot know: whether the namespace is there.
+/// What apply() cannot know: whether the namespace is there, and has no device of that name.
 Status check_on_host(const vpc::Command& command) {
   const auto* attach = std::get_if<vpc::AttachNetworkInterface>(&command);
-  if (attach == nullptr || kernel::open_netns(attach->netns)) return ok();
-  return Error{.code = "InvalidInstanceID.NotFound",
-               .message = "The instance ID 'netns:" + attach->netns + "' does not exist"};
+  if (attach == nullptr) return ok();
+  const auto netns = kernel::open_netns(attach->netns);
+  if (!netns) {
+    return Error{.code = "InvalidInstanceID.NotFound",
+                 .message = "The instance ID 'netns:" + attach->netns + "' does not exist"};
+  }
+  TRY(auto inside, kernel::Links::open_in(netns.value()));
+  const std::string device = vpc::member_device_name(attach->device_index);
+  if (!inside.index_of(device)) return ok();
+  return Error{.code = "InvalidParameterValue",
+               .message = "The instance 'netns:" + attach->netns + "' already has a device " + device +
+                          "; choose another DeviceIndex."};
 }
 
 }  // namespace
@@ -219,19 +231,14 @@ Result<nlohmann::json> Daemon::inspect(const vpc::AccountId& account, const std:
 }
 
 std::string Daemon::metrics() {
-  std::size_t free = 0;
-  std::size_t attached = 0;
+  std::map<std::string, double> slots{{"free", 0}, {"leased", 0}, {"sealed", 0}, {"attached", 0}};
   for (const auto& view : slots_->views()) {
-    free += view.state == "free" ? 1 : 0;
-    attached += view.eni.empty() ? 0 : 1;
+    ++slots[view.state];
   }
   const auto left = plan();
-  std::string text = "# TYPE caisson_slots gauge\n";
-  text += "caisson_slots{state=\"free\"} " + std::to_string(free) + "\n";
-  text += "caisson_slots{state=\"attached\"} " + std::to_string(attached) + "\n";
-  text += "# TYPE caisson_leaked_objects gauge\n";
-  text += "caisson_leaked_objects " + std::to_string(left ? left.value().size() : 0) + "\n";
-  return text;
+  // A plan that cannot be made is not a clean one.
+  const double leaked = left ? static_cast<double>(left.value().size()) : std::nan("");
+  return metrics_text(slots, leaked, drop_counts(fabric_.datapath()), unrecorded_flows(fabric_.datapath()));
 }
 
 nlohmann::json Daemon::health() {

@@ -4,6 +4,7 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -13,6 +14,7 @@
 #include "netd/kernel/netlink/tap.hh"
 #include "netd/kernel/netns.hh"
 #include "netd/kernel/nft/ruleset.hh"
+#include "vpc/compile/compile.hh"
 
 namespace caisson::netd::core {
 namespace {
@@ -20,7 +22,6 @@ namespace {
 constexpr const char* kUplink = "uplink";
 constexpr const char* kExit = "exit0";
 constexpr const char* kExitPeer = "exit1";
-constexpr const char* kMemberDevice = "eth0";
 constexpr int kUplinkPrefix = 30;
 
 MacAddress gateway_mac() {
@@ -147,6 +148,19 @@ Status Fabric::make_taps() {
     TRYV(links_.set_up(name));
     taps_.push_back(index.value());
   }
+  return remove_surplus_taps();
+}
+
+/// Of an earlier start with more slots. A tap goes with its last holder: a microVM on it loses its network.
+Status Fabric::remove_surplus_taps() {
+  TRY(const auto links, links_.list());
+  for (const auto& [name, link] : links) {
+    const bool ours = link.kind == "tun" && link.alias.starts_with(reconcile::alias_of("slot-"));
+    if (!ours || std::find(taps_.begin(), taps_.end(), link.index) != taps_.end()) continue;
+    TRYV(links_.remove(name));
+    TRYV(
+        datapath_.erase("slots", std::string(reinterpret_cast<const char*>(&link.index), sizeof link.index)));
+  }
   return ok();
 }
 
@@ -184,16 +198,18 @@ Result<reconcile::ObservedState> Fabric::observe() {
 }
 
 Status Fabric::make_member(const reconcile::MakeMember& made) {
+  const std::string device = vpc::member_device_name(made.member.device_index);
   TRY(const Fd netns, kernel::open_netns(made.member.netns));
-  TRYV(links_.make_veth(made.port, made.alias, kMemberDevice, made.member.mac, netns));
+  TRYV(links_.make_veth(made.port, made.alias, device, made.member.mac, netns));
   TRY(const auto index, links_.index_of(made.port));
   TRYV(attach(kernel::Hook::kPort, index, made.port));
   TRYV(links_.enslave(made.port, made.member.bridge));
   TRY(kernel::Links inside, kernel::Links::open_in(netns));
   TRYV(inside.set_up("lo"));
-  TRYV(inside.add_address(kMemberDevice, made.member.address, made.member.prefix_length));
-  TRYV(inside.set_up(kMemberDevice));
-  return inside.add_route(Ipv4Cidr({0}, 0), kMemberDevice, &made.member.router);
+  TRYV(inside.add_address(device, made.member.address, made.member.prefix_length));
+  TRYV(inside.set_up(device));
+  if (made.member.device_index != 0) return ok();
+  return inside.add_route(Ipv4Cidr({0}, 0), device, &made.member.router);
 }
 
 Status Fabric::open_member(const reconcile::OpenMember& opened) {

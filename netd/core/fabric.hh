@@ -50,6 +50,7 @@ class Fabric {
   Status make_exit();
   Status make_uplink();
   Status make_taps();
+  Status remove_surplus_taps();
   Status reattach_members();
   Status make_member(const reconcile::MakeMember& made);
   Status open_member(const reconcile::OpenMember& opened);

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "netd/bpf/caisson_abi.h"
+#include "netd/core/metrics.hh"
 #include "vpc/compile/compile.hh"
 
 namespace caisson::netd::core {
@@ -19,54 +20,6 @@ T value_of(const std::string& bytes) {
   T value{};
   std::memcpy(&value, bytes.data(), std::min(sizeof value, bytes.size()));
   return value;
-}
-
-const char* reason_name(std::uint32_t reason) {
-  switch (static_cast<caisson_reason>(reason)) {
-    case CAISSON_ACCEPTED:
-      return "ACCEPTED";
-    case CAISSON_SEALED:
-      return "SEALED";
-    case CAISSON_UNKNOWN_PORT:
-      return "UNKNOWN_PORT";
-    case CAISSON_MALFORMED:
-      return "MALFORMED";
-    case CAISSON_NOT_IPV4:
-      return "NOT_IPV4";
-    case CAISSON_IP_OPTIONS:
-      return "IP_OPTIONS";
-    case CAISSON_FRAGMENT:
-      return "FRAGMENT";
-    case CAISSON_PROTOCOL:
-      return "PROTOCOL";
-    case CAISSON_ICMP_ERROR:
-      return "ICMP_ERROR";
-    case CAISSON_SPOOF:
-      return "SPOOF";
-    case CAISSON_SG_EGRESS:
-      return "SG_EGRESS";
-    case CAISSON_SG_INGRESS:
-      return "SG_INGRESS";
-    case CAISSON_NO_ROUTE:
-      return "NO_ROUTE";
-    case CAISSON_NO_DESTINATION:
-      return "NO_DESTINATION";
-    case CAISSON_FORBIDDEN_EXIT:
-      return "FORBIDDEN_EXIT";
-    case CAISSON_NO_RESOLVER:
-      return "NO_RESOLVER";
-    case CAISSON_NO_FLOW:
-      return "NO_FLOW";
-    case CAISSON_PORT_EXHAUSTED:
-      return "PORT_EXHAUSTED";
-    case CAISSON_CT_FULL:
-      return "CT_FULL";
-    case CAISSON_UNMARKED:
-      return "UNMARKED";
-    case CAISSON_REASONS:
-      break;
-  }
-  return "UNKNOWN";
 }
 
 std::string address_text(const __u8* bytes) {

@@ -67,7 +67,11 @@ std::string rule_key(std::uint32_t vpc, std::uint32_t generation, const vpc::Rul
   key.group_set = rule.group_set;
   key.peer_class = rule.peer_class;
   key.direction = rule.egress ? CAISSON_EGRESS : CAISSON_INGRESS;
-  key.protocol = static_cast<__u8>(rule.protocol);
+  if (rule.protocol == vpc::kOtherProtocols) {
+    key.direction |= CAISSON_OTHER_PROTOCOLS;
+  } else {
+    key.protocol = static_cast<__u8>(rule.protocol);
+  }
   const std::array<std::uint8_t, 2> port{static_cast<std::uint8_t>(rule.ports.first >> 8),
                                          static_cast<std::uint8_t>(rule.ports.first)};
   std::memcpy(&key.port_be, port.data(), port.size());

@@ -90,13 +90,15 @@ void make_sendable(Dice& dice, Case& item) {
 Case random_case(Dice& dice, const World& world) {
   Case item{.egress = dice.one_in(2),
             .self = world.model.state.network_interfaces.at(dice.pick(world.interfaces)).get()};
+  // Every packet to a function is refused here, which one in eight shows well enough.
+  if (is_function(*item.self) && !dice.one_in(8)) item.egress = true;
   std::vector<const vpc::Permission*> rules;
   for (const auto& [id, rule] : world.model.state.security_group_rules) {
     const auto& groups = item.self->groups;
     const bool ours = std::count(groups.begin(), groups.end(), rule->group) > 0;
     if (ours && rule->permission.egress == item.egress) rules.push_back(&rule->permission);
   }
-  item.packet = rules.empty() || dice.one_in(4) ? random_packet(dice, world, item)
+  item.packet = rules.empty() || dice.one_in(6) ? random_packet(dice, world, item)
                                                 : packet_for(dice, world, item, *dice.pick(rules));
   make_sendable(dice, item);
   return item;

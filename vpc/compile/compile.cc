@@ -32,6 +32,7 @@ void add_interface(const State& state, const NetworkInterface& interface, std::u
     eni.port = member_port_name(interface.number);
     desired.members.emplace(eni.port, DesiredMember{.interface = interface.id,
                                                     .netns = interface.attachment->netns,
+                                                    .device_index = interface.attachment->device_index,
                                                     .bridge = eni.bridge,
                                                     .mac = interface.mac,
                                                     .address = interface.address,
@@ -62,6 +63,10 @@ std::string member_port_name(std::uint32_t number) {
   std::array<char, 16> name{};
   (void)std::snprintf(name.data(), name.size(), "cm%08x", number);
   return name.data();
+}
+
+std::string member_device_name(int device_index) {
+  return "eth" + std::to_string(device_index);
 }
 
 std::map<std::vector<SecurityGroupId>, std::uint32_t> group_set_numbers(const State& state,

@@ -12,6 +12,9 @@ DesiredState compile(const State& state);
 std::string bridge_name(const SubnetId& subnet);
 std::string member_port_name(std::uint32_t number);
 
+/// The name of a member's device inside its namespace.
+std::string member_device_name(int device_index);
+
 /// The numbers of the sets of groups that the VPC's network interfaces have. A set's number depends on its groups
 /// alone (but where two sets collide), so that it stays the same while others come and go.
 std::map<std::vector<SecurityGroupId>, std::uint32_t> group_set_numbers(const State& state, const VpcId& vpc);

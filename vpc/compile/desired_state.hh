@@ -22,6 +22,7 @@ struct DesiredBridge {
 struct DesiredMember {
   NetworkInterfaceId interface;
   std::string netns;
+  int device_index = 0;  ///< the device inside is "eth" and this; 0 has the default route
   std::string bridge;
   MacAddress mac;
   Ipv4Address address;
@@ -55,7 +56,7 @@ struct PortPrefix {
 };
 
 /// Protocols that no rule of the set and direction names.
-inline constexpr int kOtherProtocols = 255;
+inline constexpr int kOtherProtocols = -1;
 
 struct RuleKey {
   std::uint32_t group_set = 0;

@@ -41,3 +41,4 @@ CAISSON_MAP(flows, BPF_MAP_TYPE_HASH, struct caisson_audit_key, struct caisson_a
 CAISSON_MAP(drops, BPF_MAP_TYPE_PERCPU_HASH, struct caisson_drop_key, struct caisson_drop, 16384,
             BPF_F_NO_PREALLOC);
 CAISSON_MAP(counters, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, CAISSON_COUNTERS, 0);
+CAISSON_MAP(abi, BPF_MAP_TYPE_HASH, __u32, __u32, 1, 0);

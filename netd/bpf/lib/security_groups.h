@@ -29,7 +29,8 @@ static __always_inline const struct caisson_rule* admitting_rule(__u32 vpc, __u3
                                  .port_be = packet->rule_port_be};
   const struct caisson_rule* rule = bpf_map_lookup_elem(&sg_rules, &key);
   if (rule) return rule;
-  key.protocol = CAISSON_PROTOCOL_ANY;
+  key.direction |= CAISSON_OTHER_PROTOCOLS;
+  key.protocol = 0;
   key.port_be = 0;
   return bpf_map_lookup_elem(&sg_rules, &key);
 }

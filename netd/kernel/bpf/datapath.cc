@@ -122,15 +122,29 @@ Datapath::~Datapath() = default;
 Result<Datapath> Datapath::load(const std::string& folder) {
   (void)libbpf_set_print(discard);
   TRYV(make_folder(folder));
-  // Another layout of keys and values must not be read as this one.
-  const std::string pins = folder;
   auto impl = std::make_unique<Impl>();
-  TRYV(load_one(from_guest__open_opts, from_guest__load, "from_guest", pins, impl->from_guest));
-  TRYV(load_one(to_guest__open_opts, to_guest__load, "to_guest", pins, impl->to_guest));
-  TRYV(load_one(from_stack__open_opts, from_stack__load, "from_stack", pins, impl->from_stack));
-  TRYV(load_one(from_uplink__open_opts, from_uplink__load, "from_uplink", pins, impl->from_uplink));
+  TRYV(load_one(from_guest__open_opts, from_guest__load, "from_guest", folder, impl->from_guest));
+  TRYV(load_one(to_guest__open_opts, to_guest__load, "to_guest", folder, impl->to_guest));
+  TRYV(load_one(from_stack__open_opts, from_stack__load, "from_stack", folder, impl->from_stack));
+  TRYV(load_one(from_uplink__open_opts, from_uplink__load, "from_uplink", folder, impl->from_uplink));
   impl->add_maps(impl->from_guest->obj);
-  return Datapath(std::move(impl));
+  Datapath datapath(std::move(impl));
+  TRYV(datapath.check_version(folder));
+  return datapath;
+}
+
+/// Keys and values of another layout must not be read as ours (libbpf itself refuses only other sizes).
+Status Datapath::check_version(const std::string& folder) const {
+  const std::uint32_t ours = CAISSON_ABI_VERSION;
+  const std::string key(sizeof ours, '\0');
+  const std::string version(reinterpret_cast<const char*>(&ours), sizeof ours);
+  const std::string found = get("abi", key);
+  if (found.empty()) return put("abi", key, version);
+  if (found == version) return ok();
+  return Error{.code = "EPROTO",
+               .message = "the maps below " + folder +
+                          " are of another version of netd; end its microVMs and remove the folder",
+               .errno_value = EPROTO};
 }
 
 Status Datapath::attach(Hook hook, std::uint32_t ifindex, const std::string& name) {

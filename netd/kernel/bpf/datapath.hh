@@ -24,7 +24,7 @@ enum class Hook {
 
 class Datapath {
  public:
-  /// Loads the programs; maps pinned below `folder` by this ABI version are reused.
+  /// Loads the programs; maps pinned below `folder` are reused. Error EPROTO: they are of another ABI version.
   static Result<Datapath> load(const std::string& folder);
   Datapath(Datapath&&) noexcept;
   Datapath& operator=(Datapath&&) noexcept;
@@ -44,6 +44,7 @@ class Datapath {
  private:
   struct Impl;
   explicit Datapath(std::unique_ptr<Impl> impl);
+  [[nodiscard]] Status check_version(const std::string& folder) const;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -1,0 +1,25 @@
+// What GET /metrics shows, from values.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "netd/kernel/bpf/datapath.hh"
+
+namespace caisson::netd::core {
+
+/// Packets dropped outside of flows, by the reason's name, over all ports and CPUs.
+std::map<std::string, double> drop_counts(const kernel::Datapath& datapath);
+
+/// Packets of flows that `flows` had no room for.
+double unrecorded_flows(const kernel::Datapath& datapath);
+
+/// The Prometheus text (exposition format 0.0.4). `slots`: by state. `leaked`: steps by which kernel and model differ.
+std::string metrics_text(const std::map<std::string, double>& slots, double leaked,
+                         const std::map<std::string, double>& drops, double unrecorded);
+
+/// The name of an enumerator of caisson_reason, without its prefix.
+const char* reason_name(std::uint32_t reason);
+
+}  // namespace caisson::netd::core
