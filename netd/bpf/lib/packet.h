@@ -86,7 +86,8 @@ static __always_inline int parse_ipv4(struct __sk_buff* skb, struct packet* pack
   __builtin_memcpy(packet->source, &ip.saddr, 4);
   __builtin_memcpy(packet->destination, &ip.daddr, 4);
   packet->protocol = ip.protocol;
-  if (ip.ihl != 5) return CAISSON_IP_OPTIONS;  // the addresses are known nevertheless: from_uplink judges them
+  if (ip.ihl != 5)
+    return CAISSON_IP_OPTIONS;  // the addresses are known nevertheless: from_uplink judges them
   if (ip.frag_off & bpf_htons(0x3fff)) return CAISSON_FRAGMENT;  // "more fragments", or an offset
   if (ip.protocol == IPPROTO_ICMP) return parse_icmp(skb, packet);
   if (ip.protocol == IPPROTO_TCP || ip.protocol == IPPROTO_UDP) return parse_ports(skb, packet);
