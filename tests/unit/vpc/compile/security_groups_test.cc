@@ -1,0 +1,213 @@
+// Compiled policies are read as the datapath reads them: the class by longest prefix, then the rule.
+#include <gmock/gmock.h>
+
+#include <functional>
+
+#include "tests/unit/vpc/apply/world.hh"
+#include "vpc/compile/compile.hh"
+
+namespace caisson::vpc {
+namespace {
+
+using testing::IsEmpty;
+using testing::SizeIs;
+
+using Peer = std::variant<Ipv4Cidr, SecurityGroupId>;
+
+Permission ingress(int protocol, int from, int to, Peer peer) {
+  return {.egress = false, .protocol = protocol, .from_port = from, .to_port = to, .peer = std::move(peer)};
+}
+
+/// One group with one member in 10.0.1.0/24, whose ingress is looked at.
+struct Firewall {
+  World world;
+  VpcId vpc = world.vpc();
+  SubnetId subnet = world.subnet(vpc);
+  SecurityGroupId group = world.group(vpc, "g");
+  NetworkInterfaceId interface = world.interface(subnet, {group});
+
+  std::string allow(const Permission& permission) {
+    return world.id(AuthorizeSecurityGroup{group, false, {{permission, ""}}, {}});
+  }
+  [[nodiscard]] DesiredPolicy policy() const {
+    return compile_security_groups(world.state, vpc, group_set_numbers(world.state, vpc));
+  }
+  [[nodiscard]] std::uint32_t set() const { return group_set_numbers(world.state, vpc).at({group}); }
+
+  [[nodiscard]] std::uint32_t class_of(const char* peer) const {
+    const auto all = policy();
+    int longest = -1;
+    std::uint32_t found = 0;
+    for (const auto& [cidr, number] : all.classes) {
+      if (!cidr.contains(address(peer)) || cidr.length() < longest) continue;
+      longest = cidr.length();
+      found = number;
+    }
+    EXPECT_GE(longest, 0) << "every address has a class";
+    return found;
+  }
+
+  /// The rule that admits; "" when none does. `protocol` as in the key.
+  [[nodiscard]] std::string admits(const char* peer, int protocol, int port, bool egress = false) const {
+    const auto all = policy();
+    const auto number = class_of(peer);
+    int longest = -1;
+    std::string found;
+    for (const auto& [key, rule] : all.rules) {
+      const int shift = 16 - key.ports.bits;
+      if (key.group_set != set() || key.peer_class != number || key.egress != egress ||
+          key.protocol != protocol || (key.ports.first >> shift) != (port >> shift) ||
+          key.ports.bits < longest) {
+        continue;
+      }
+      longest = key.ports.bits;
+      found = rule.text();
+    }
+    return found;
+  }
+};
+
+TEST(SecurityGroups, WithoutIngressRulesAdmitNothing) {
+  const Firewall firewall;
+  for (const int protocol : {kIcmp, kTcp, kUdp, kOtherProtocols})
+    EXPECT_EQ(firewall.admits("10.0.1.9", protocol, 80), "") << protocol;
+}
+
+TEST(SecurityGroups, AdmitExactlyTheirPorts) {
+  const struct {
+    const char* name;
+    int from;
+    int to;
+    std::vector<int> inside;
+    std::vector<int> outside;
+  } cases[] = {
+      {"one port", 80, 80, {80}, {79, 81, 0, 65535}},
+      {"a range across powers of two", 1000, 5000, {1000, 1024, 4096, 5000}, {999, 5001, 0}},
+      {"an aligned range", 4096, 8191, {4096, 8191}, {4095, 8192}},
+      {"from the first", 0, 1, {0, 1}, {2, 65535}},
+      {"to the last", 65534, 65535, {65534, 65535}, {65533, 0}},
+      {"all by number", 0, 65535, {0, 1, 32768, 65535}, {}},
+  };
+  for (const auto& c : cases) {
+    Firewall firewall;
+    const auto rule = firewall.allow(ingress(kTcp, c.from, c.to, block("10.0.0.0/8")));
+    for (const int port : c.inside)
+      EXPECT_EQ(firewall.admits("10.0.1.9", kTcp, port), rule) << c.name << port;
+    for (const int port : c.outside)
+      EXPECT_EQ(firewall.admits("10.0.1.9", kTcp, port), "") << c.name << port;
+    EXPECT_EQ(firewall.admits("10.0.1.9", kUdp, 80), "") << c.name;
+    EXPECT_EQ(firewall.admits("11.0.0.1", kTcp, c.inside.front()), "") << c.name;
+  }
+}
+
+TEST(SecurityGroups, UseFewPrefixesForARange) {
+  Firewall firewall;
+  firewall.allow(ingress(kTcp, 1, 65534, block("0.0.0.0/0")));
+  std::size_t entries = 0;
+  for (const auto& [key, rule] : firewall.policy().rules)
+    entries += key.egress ? 0 : 1;
+  EXPECT_EQ(entries, 30U);  // the worst range of 16 bits
+}
+
+TEST(SecurityGroups, TakeIcmpTypeAndCode) {
+  const struct {
+    const char* name;
+    int type;
+    int code;
+    int value;
+    bool admitted;
+  } cases[] = {
+      {"any type", -1, -1, 13 << 8 | 7, true},    {"the type, any code", 8, -1, 8 << 8 | 3, true},
+      {"another type", 8, -1, 0 << 8 | 3, false}, {"type and code", 3, 4, 3 << 8 | 4, true},
+      {"another code", 3, 4, 3 << 8 | 5, false},
+  };
+  for (const auto& c : cases) {
+    Firewall firewall;
+    const auto rule = firewall.allow(ingress(kIcmp, c.type, c.code, block("0.0.0.0/0")));
+    EXPECT_EQ(firewall.admits("10.0.1.9", kIcmp, c.value), c.admitted ? rule : "") << c.name;
+  }
+}
+
+TEST(SecurityGroups, LetTheLowestIdDecide) {
+  Firewall firewall;
+  const auto one = firewall.allow(ingress(kTcp, 80, 90, block("10.0.0.0/8")));
+  const auto two = firewall.allow(ingress(kTcp, 85, 95, block("10.0.1.0/24")));
+  const auto all = firewall.allow(ingress(kAllProtocols, -1, -1, block("10.0.1.9/32")));
+  EXPECT_EQ(firewall.admits("10.0.1.9", kTcp, 87), std::min({one, two, all}));
+  EXPECT_EQ(firewall.admits("10.0.1.8", kTcp, 87), std::min(one, two));
+  EXPECT_EQ(firewall.admits("10.0.2.8", kTcp, 87), one);
+  EXPECT_EQ(firewall.admits("10.0.1.9", kTcp, 94), std::min(two, all));
+  EXPECT_EQ(firewall.admits("10.0.1.9", kTcp, 96), all);
+  EXPECT_EQ(firewall.admits("10.0.2.8", kTcp, 96), "");
+}
+
+TEST(SecurityGroups, LetARuleForAllProtocolsAdmitTheNamedOnesToo) {
+  Firewall firewall;
+  firewall.allow(ingress(kUdp, 53, 53, block("192.0.2.0/24")));
+  const auto all = firewall.allow(ingress(kAllProtocols, -1, -1, block("10.0.0.0/8")));
+  EXPECT_EQ(firewall.admits("10.0.1.9", kUdp, 9999), all);
+  EXPECT_EQ(firewall.admits("10.0.1.9", kOtherProtocols, 0), all);
+  EXPECT_EQ(firewall.admits("192.0.2.1", kOtherProtocols, 0), "");
+  EXPECT_EQ(firewall.admits("192.0.2.1", kUdp, 54), "");
+}
+
+TEST(SecurityGroups, PutTheDirectionsApart) {
+  Firewall firewall;
+  EXPECT_NE(firewall.admits("10.0.1.9", kOtherProtocols, 0, true), "") << "EC2's default: all egress";
+  EXPECT_EQ(firewall.admits("10.0.1.9", kOtherProtocols, 0, false), "");
+}
+
+TEST(SecurityGroups, FollowTheMembersOfAReferencedGroup) {
+  Firewall firewall;
+  const auto clients = firewall.world.group(firewall.vpc, "clients");
+  const auto rule = firewall.allow(ingress(kTcp, 5432, 5432, clients));
+  EXPECT_EQ(firewall.admits("10.0.1.5", kTcp, 5432), "");
+  const auto client = firewall.world.interface(firewall.subnet, {clients});  // 10.0.1.5
+  EXPECT_EQ(firewall.admits("10.0.1.5", kTcp, 5432), rule);
+  EXPECT_EQ(firewall.admits("10.0.1.6", kTcp, 5432), "");
+  EXPECT_EQ(firewall.admits("10.0.1.5", kTcp, 5433), "");
+  EXPECT_EQ(firewall.world.code(DeleteNetworkInterface{client}), "");
+  EXPECT_EQ(firewall.admits("10.0.1.5", kTcp, 5432), "");
+}
+
+TEST(SecurityGroups, OfAnotherVpcDoNotLendTheirMembers) {
+  Firewall firewall;
+  auto& world = firewall.world;
+  const auto clients = world.group(firewall.vpc, "clients");
+  firewall.allow(ingress(kTcp, 5432, 5432, clients));
+  const auto other = world.vpc();
+  world.interface(world.subnet(other), {world.group(other, "clients")});
+  const auto policy = firewall.policy();
+  EXPECT_THAT(policy.classes, SizeIs(1)) << "none but that of every address";
+}
+
+TEST(SecurityGroups, ShareAClassWhereNoRuleTellsAddressesApart) {
+  Firewall firewall;
+  firewall.allow(ingress(kTcp, 1, 1, block("10.0.1.0/25")));
+  firewall.allow(ingress(kTcp, 2, 2, block("192.0.2.0/24")));
+  EXPECT_EQ(firewall.class_of("10.0.1.1"), firewall.class_of("10.0.1.127"));
+  EXPECT_EQ(firewall.class_of("10.0.1.128"), firewall.class_of("8.8.8.8"));
+  EXPECT_NE(firewall.class_of("10.0.1.1"), firewall.class_of("10.0.1.128"));
+  EXPECT_NE(firewall.class_of("10.0.1.1"), firewall.class_of("192.0.2.1"));
+}
+
+TEST(SecurityGroups, OfASetAddUp) {
+  Firewall firewall;
+  auto& world = firewall.world;
+  const auto second = world.group(firewall.vpc, "second");
+  const auto rule =
+      world.id(AuthorizeSecurityGroup{second, false, {{ingress(kTcp, 22, 22, block("0.0.0.0/0")), ""}}, {}});
+  EXPECT_EQ(firewall.admits("10.0.1.9", kTcp, 22), "");
+  const auto both =
+      find(world.state.network_interfaces, world.interface(firewall.subnet, {firewall.group, second}))
+          ->groups;
+  const auto set = group_set_numbers(world.state, firewall.vpc).at(both);
+  bool found = false;
+  for (const auto& [key, id] : firewall.policy().rules)
+    found = found || (key.group_set == set && !key.egress && id.text() == rule);
+  EXPECT_TRUE(found);
+  EXPECT_EQ(firewall.admits("10.0.1.9", kTcp, 22), "") << "the one group alone still does not";
+}
+
+}  // namespace
+}  // namespace caisson::vpc

@@ -1,0 +1,115 @@
+#include "vpc/decide/decide.hh"
+
+#include "tests/unit/vpc/apply/world.hh"
+
+namespace caisson::vpc {
+namespace {
+
+struct Firewall {
+  World world;
+  VpcId vpc = world.vpc();
+  SubnetId subnet = world.subnet(vpc);
+  SecurityGroupId group = world.group(vpc, "g");
+  NetworkInterfaceId interface = world.interface(subnet, {group});
+
+  std::string allow(const Permission& permission) {
+    return world.id(AuthorizeSecurityGroup{group, permission.egress, {{permission, ""}}, {}});
+  }
+  [[nodiscard]] std::string decides(const Packet& packet, bool egress = false) const {
+    const auto* rule =
+        deciding_rule(world.state, *find(world.state.network_interfaces, interface), egress, packet);
+    return rule == nullptr ? "" : rule->id.text();
+  }
+};
+
+TEST(DecidingRule, MatchesProtocolPortAndPeer) {
+  const struct {
+    const char* name;
+    Permission permission;
+    const char* peer;
+    int protocol;
+    int port;
+    bool admitted;
+  } cases[] = {
+      {"first port", {false, kTcp, 80, 90, block("10.0.0.0/8")}, "10.0.1.9", kTcp, 80, true},
+      {"last port", {false, kTcp, 80, 90, block("10.0.0.0/8")}, "10.0.1.9", kTcp, 90, true},
+      {"below", {false, kTcp, 80, 90, block("10.0.0.0/8")}, "10.0.1.9", kTcp, 79, false},
+      {"above", {false, kTcp, 80, 90, block("10.0.0.0/8")}, "10.0.1.9", kTcp, 91, false},
+      {"other protocol", {false, kTcp, 80, 90, block("10.0.0.0/8")}, "10.0.1.9", kUdp, 80, false},
+      {"other peer", {false, kTcp, 80, 90, block("10.0.0.0/8")}, "11.0.1.9", kTcp, 80, false},
+      {"all ports", {false, kUdp, 0, 65535, block("0.0.0.0/0")}, "8.8.8.8", kUdp, 65535, true},
+      {"all protocols", {false, kAllProtocols, -1, -1, block("0.0.0.0/0")}, "8.8.8.8", 47, 0, true},
+      {"a number", {false, 47, -1, -1, block("0.0.0.0/0")}, "8.8.8.8", 47, 0, true},
+      {"another number", {false, 47, -1, -1, block("0.0.0.0/0")}, "8.8.8.8", 50, 0, false},
+      {"the last number", {false, 255, -1, -1, block("0.0.0.0/0")}, "8.8.8.8", 254, 0, false},
+      {"type, any code", {false, kIcmp, 8, -1, block("0.0.0.0/0")}, "8.8.8.8", kIcmp, 8 << 8 | 9, true},
+      {"another type", {false, kIcmp, 8, -1, block("0.0.0.0/0")}, "8.8.8.8", kIcmp, 0, false},
+      {"another code", {false, kIcmp, 3, 4, block("0.0.0.0/0")}, "8.8.8.8", kIcmp, 3 << 8, false},
+  };
+  for (const auto& c : cases) {
+    Firewall firewall;
+    const auto rule = firewall.allow(c.permission);
+    EXPECT_EQ(firewall.decides({address(c.peer), c.protocol, c.port}), c.admitted ? rule : "") << c.name;
+  }
+}
+
+TEST(DecidingRule, IsTheOneWithTheLowestId) {
+  Firewall firewall;
+  const auto one = firewall.allow({false, kTcp, 80, 80, block("10.0.0.0/8")});
+  const auto two = firewall.allow({false, kTcp, 1, 1024, block("10.0.1.0/24")});
+  EXPECT_EQ(firewall.decides({address("10.0.1.9"), kTcp, 80}), std::min(one, two));
+  EXPECT_EQ(firewall.decides({address("10.0.1.9"), kTcp, 81}), two);
+}
+
+TEST(DecidingRule, PutsTheDirectionsApart) {
+  Firewall firewall;
+  EXPECT_EQ(firewall.decides({address("10.0.1.9"), kTcp, 80}), "");
+  EXPECT_NE(firewall.decides({address("10.0.1.9"), kTcp, 80}, true), "") << "EC2's default: all egress";
+}
+
+TEST(DecidingRule, KnowsTheMembersOfAReferencedGroupOfTheSameVpcAlone) {
+  Firewall firewall;
+  auto& world = firewall.world;
+  const auto clients = world.group(firewall.vpc, "clients");
+  const auto rule = firewall.allow({false, kTcp, 80, 80, clients});
+  const Packet packet{address("10.0.1.5"), kTcp, 80};
+  const auto other = world.vpc();
+  const auto far = world.subnet(other);
+  world.interface(far);  // 10.0.1.4
+  world.interface(far);  // 10.0.1.5
+  EXPECT_EQ(firewall.decides(packet), "");
+  const auto client = world.interface(firewall.subnet, {clients});  // 10.0.1.5
+  EXPECT_EQ(firewall.decides(packet), rule);
+  EXPECT_EQ(world.code(DeleteNetworkInterface{client}), "");
+  EXPECT_EQ(firewall.decides(packet), "");
+}
+
+TEST(DecideRoute, GoesByTheLongestPrefix) {
+  Firewall firewall;
+  const auto& state = firewall.world.state;
+  EXPECT_EQ(decide_route(state, firewall.subnet, address("10.0.200.1")), RouteTarget::kLocal);
+  EXPECT_EQ(decide_route(state, firewall.subnet, address("10.1.0.1")), std::nullopt);
+  EXPECT_EQ(decide_route(state, *SubnetId::parse("subnet-0123456789abcdef0"), address("10.0.1.1")),
+            std::nullopt);
+
+  State changed = state;
+  const auto id = find(state.vpcs, firewall.vpc)->main_route_table;
+  RouteTable table = *find(state.route_tables, id);
+  table.routes.push_back({block("0.0.0.0/0"), RouteTarget::kManaged});
+  table.routes.insert(table.routes.begin(), {block("10.0.200.0/24"), RouteTarget::kManaged});
+  changed.route_tables[id] = std::make_shared<const RouteTable>(table);
+  EXPECT_EQ(decide_route(changed, firewall.subnet, address("8.8.8.8")), RouteTarget::kManaged);
+  EXPECT_EQ(decide_route(changed, firewall.subnet, address("10.0.1.1")), RouteTarget::kLocal);
+  EXPECT_EQ(decide_route(changed, firewall.subnet, address("10.0.200.1")), RouteTarget::kManaged);
+}
+
+TEST(DecideRoute, OfTheManagedSegmentLeadsOut) {
+  World world;
+  world.id(EnsureFunctionInterface{"f#1", {}, {}});
+  const auto subnet = world.state.managed_subnets.at(world.account);
+  EXPECT_EQ(decide_route(world.state, subnet, address("8.8.8.8")), RouteTarget::kManaged);
+  EXPECT_EQ(decide_route(world.state, subnet, address("172.31.0.4")), RouteTarget::kManaged);
+}
+
+}  // namespace
+}  // namespace caisson::vpc
