@@ -62,8 +62,7 @@ Status check_on_host(const vpc::Command& command) {
 Result<std::unique_ptr<Daemon>> Daemon::start(Store store, Fabric fabric) {
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(store), std::move(fabric)));
   TRYV(daemon->replay());
-  if (const Status done = daemon->reconcile(*daemon->snapshot()); !done) {
-    daemon->last_failure_ = done.error().text();
+  if (const Status done = daemon->apply_to_kernel(*daemon->snapshot()); !done) {
     spdlog::error("recovery: {}", done.error().text());
   }
   daemon->slots_ = std::make_unique<Slots>(daemon->fabric_);
@@ -93,18 +92,18 @@ Status Daemon::replay() {
   return ok();
 }
 
-Status Daemon::execute(const reconcile::Plan& plan) {
-  Status result = ok();
+void Daemon::execute(const reconcile::Plan& plan, Failures& failures) {
   for (const auto& operation : plan) {
     const Status done = fabric_.execute(operation);
-    if (done || !result) continue;
-    result = Error(done.error()).within(operation.name() + " " + operation.object());
+    if (done) continue;
+    const std::string what = operation.name() + " " + operation.object();
+    failures.emplace(what, Error(done.error()).within(what));
   }
-  return result;
 }
 
-Status Daemon::reconcile(const vpc::State& state) {
+Result<Daemon::Failures> Daemon::reconcile(const vpc::State& state) {
   const std::lock_guard lock(kernel_mutex_);
+  Failures failures;
   const auto desired = vpc::compile(state);
   TRY(const auto before, fabric_.observe());
   const auto links = reconcile::diff_links(desired, before);
@@ -113,15 +112,38 @@ Status Daemon::reconcile(const vpc::State& state) {
   for (const auto& operation : links) {
     (std::holds_alternative<reconcile::OpenMember>(operation.what) ? opened : closed).push_back(operation);
   }
-  const Status made = execute(closed);
+  execute(closed, failures);
   TRY(const auto observed, fabric_.observe());
   TRY(const auto forbidden, fabric_.forbidden_exits());
-  TRYV(execute(reconcile::diff_tables(
-      reconcile::desired_tables(desired, reconcile::indexes_of(observed), observed.tables, forbidden),
-      observed.tables)));
-  TRYV(execute(opened));
-  TRYV(execute(reconcile::diff_leftovers(desired, observed)));
-  return made;
+  const auto written = failures.size();
+  execute(reconcile::diff_tables(
+              reconcile::desired_tables(desired, reconcile::indexes_of(observed), observed.tables, forbidden),
+              observed.tables),
+          failures);
+  if (failures.size() == written) {
+    execute(opened, failures);
+  } else {
+    // No link is opened on tables that are not whole.
+    for (const auto& operation : opened) {
+      failures.emplace(operation.name() + " " + operation.object(), failures.begin()->second);
+    }
+  }
+  execute(reconcile::diff_leftovers(desired, observed), failures);
+  return failures;
+}
+
+Status Daemon::apply_to_kernel(const vpc::State& state) {
+  auto failures = reconcile(state);
+  if (!failures) failures = Failures{{"observe", failures.error()}};
+  Status result = ok();
+  for (const auto& [what, error] : failures.value()) {
+    // What failed before is nobody's fault who asks now; retry() takes care of it.
+    if (result && !failures_.contains(what)) result = error;
+  }
+  failures_ = std::move(failures).value();
+  const std::lock_guard lock(state_mutex_);
+  last_failure_ = failures_.empty() ? "" : failures_.begin()->second.text();
+  return result;
 }
 
 Result<reconcile::Plan> Daemon::plan() {
@@ -158,12 +180,7 @@ Result<nlohmann::json> Daemon::change(const Request& request) {
     const std::lock_guard lock(state_mutex_);
     state_ = std::make_shared<const vpc::State>(applied.state);
   }
-  const Status done = reconcile(applied.state);
-  {
-    const std::lock_guard lock(state_mutex_);
-    last_failure_ = done ? "" : done.error().text();
-  }
-  if (!done) {
+  if (const Status done = apply_to_kernel(applied.state); !done) {
     spdlog::error("{} {}: {}", request.request_id, request.operation, done.error().text());
     return done.error();
   }
@@ -203,7 +220,15 @@ void Daemon::run() {
   }
 }
 
+/// What the kernel refused is tried again: the model holds it already.
+void Daemon::retry() {
+  if (failures_.empty()) return;
+  (void)apply_to_kernel(*snapshot());
+  if (failures_.empty()) spdlog::info("kernel and model agree again");
+}
+
 void Daemon::sweep() {
+  retry();
   slots_->return_unclaimed(Slots::Clock::now());
   if (const Status done = sweep_flows(fabric_.datapath()); !done)
     spdlog::warn("sweep: {}", done.error().text());

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -35,12 +36,18 @@ class Daemon : public Backend {
  private:
   Daemon(Store store, Fabric fabric) : store_(std::move(store)), fabric_(std::move(fabric)) {}
   Status replay();
-  Status reconcile(const vpc::State& state);
-  Status execute(const reconcile::Plan& plan);
+  /// What of a plan failed: "OpenMember cm00000004" and why.
+  using Failures = std::map<std::string, Error>;
+  Result<Failures> reconcile(const vpc::State& state);
+  void execute(const reconcile::Plan& plan, Failures& failures);
+  /// reconcile(), and an error if something failed that did not the last time: a member of one account whose
+  /// namespace is gone must not fail the requests of the others.
+  Status apply_to_kernel(const vpc::State& state);
   Result<reconcile::Plan> plan();
   Result<nlohmann::json> change(const Request& request);
   void post(std::function<void()> work);
   void run();
+  void retry();
   void sweep();
 
   Store store_;
@@ -48,8 +55,9 @@ class Daemon : public Backend {
   std::unique_ptr<Slots> slots_;
   mutable std::mutex state_mutex_;
   std::shared_ptr<const vpc::State> state_ = std::make_shared<const vpc::State>();
-  std::mutex kernel_mutex_;  ///< fabric_, between the writer and inspect()
-  std::string last_failure_;
+  std::mutex kernel_mutex_;   ///< fabric_, between the writer and inspect()
+  Failures failures_;         ///< of the last reconcile(); the writer's
+  std::string last_failure_;  ///< one of them, for health(); by state_mutex_
 
   std::mutex queue_mutex_;
   std::condition_variable queue_changed_;

@@ -53,8 +53,8 @@ double unrecorded_flows(const kernel::Datapath& datapath) {
 std::string metrics_text(const std::map<std::string, double>& slots, double leaked,
                          const std::map<std::string, double>& drops, double unrecorded) {
   prometheus::Registry registry;
-  auto& pool = prometheus::BuildGauge().Name("caisson_slots").Help("Slots of the pool, by state.");
-  auto& by_state = pool.Register(registry);
+  auto& by_state =
+      prometheus::BuildGauge().Name("caisson_slots").Help("Slots of the pool, by state.").Register(registry);
   for (const auto& [state, count] : slots) {
     by_state.Add({{"state", state}}).Set(count);
   }

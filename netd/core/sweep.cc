@@ -41,20 +41,47 @@ std::uint64_t idle_time(const caisson_conntrack& entry, std::uint8_t protocol) {
   return entry.answered != 0 ? CAISSON_IDLE_STREAM : CAISSON_IDLE_DATAGRAM;
 }
 
-}  // namespace
+using Table = std::map<std::string, std::string>;
 
-Status sweep_flows(const kernel::Datapath& datapath) {
-  const std::uint64_t time = now();
+/// Entries that no longer hold, or whose network interface is gone. `eni_flows` has the interfaces that there are.
+Status sweep_conntrack(const kernel::Datapath& datapath, const Table& eni_flows, std::uint64_t time) {
   TRY(const auto tracked, datapath.dump("conntrack"));
   for (const auto& [key, value] : tracked) {
     const auto flow = value_of<caisson_flow_key>(key);
     const auto entry = value_of<caisson_conntrack>(value);
-    if (time < entry.last_seen || time - entry.last_seen <= idle_time(entry, flow.protocol)) continue;
-    TRYV(datapath.erase("conntrack", key));
     const std::string number = bytes_of(flow.eni);
+    const bool has_interface = eni_flows.contains(number);
+    const bool holds = time < entry.last_seen || time - entry.last_seen <= idle_time(entry, flow.protocol);
+    if (has_interface && holds) continue;
+    TRYV(datapath.erase("conntrack", key));
+    if (!has_interface) continue;
     const std::string freed = datapath.get("eni_freed", number);
     TRYV(datapath.put("eni_freed", number, bytes_of(value_of<std::uint64_t>(freed) + 1)));
   }
+  TRY(const auto freed, datapath.dump("eni_freed"));
+  for (const auto& [number, count] : freed) {
+    if (!eni_flows.contains(number)) {
+      TRYV(datapath.erase("eni_freed", number));
+    }
+  }
+  return ok();
+}
+
+/// Ports that a slot's former epoch mapped; those of the present one the programs take over by themselves.
+Status sweep_dynamic_ports(const kernel::Datapath& datapath, std::uint64_t time) {
+  TRY(const auto mapped, datapath.dump("dynamic_ports"));
+  for (const auto& [key, value] : mapped) {
+    const auto port = value_of<caisson_dynamic_key>(key);
+    const auto entry = value_of<caisson_dynamic>(value);
+    const auto slot = datapath.get("slots", bytes_of(port.slot));
+    const bool current = !slot.empty() && value_of<caisson_slot>(slot).epoch == port.epoch;
+    if (current || time < entry.last_seen || time - entry.last_seen <= CAISSON_IDLE_STREAM) continue;
+    TRYV(datapath.erase("dynamic_ports", key));
+  }
+  return ok();
+}
+
+Status sweep_records(const kernel::Datapath& datapath, std::uint64_t time) {
   TRY(const auto records, datapath.dump("flows"));
   for (const auto& [key, value] : records) {
     const auto record = value_of<caisson_audit>(value);
@@ -63,6 +90,16 @@ Status sweep_flows(const kernel::Datapath& datapath) {
     }
   }
   return ok();
+}
+
+}  // namespace
+
+Status sweep_flows(const kernel::Datapath& datapath) {
+  const std::uint64_t time = now();
+  TRY(const auto interfaces, datapath.dump("eni_flows"));
+  TRYV(sweep_conntrack(datapath, interfaces, time));
+  TRYV(sweep_dynamic_ports(datapath, time));
+  return sweep_records(datapath, time);
 }
 
 }  // namespace caisson::netd::core

@@ -134,7 +134,7 @@ void add_eni(const EniKey& where, const DesiredEni& wanted, const Indexes& index
   tables["enis"][bytes_of(key)] = bytes_of(eni);
   tables["identities"][bytes_of(wanted.number)] = bytes_of(key);
   tables["eni_flows"][bytes_of(wanted.number)] = bytes_of(std::uint64_t{0});
-  if (!wanted.port.empty()) tables["members"][bytes_of(eni.port)] = bytes_of(key);
+  if (eni.port != 0) tables["members"][bytes_of(eni.port)] = bytes_of(key);
 }
 
 void add_route(const vpc::RouteKey& route, vpc::RouteTarget target, Tables& tables) {
