@@ -1,0 +1,123 @@
+"""Members in two subnets, and in two VPCs with equal blocks: who reaches whom, and what is counted."""
+
+import socket
+import subprocess
+
+import frames
+from network import NetworkCase, harness
+
+PORT = 5000
+SERVER = "10.0.2.10"
+SO_NO_CHECK = 11  # asm-generic/socket.h; Python has no name for it
+
+
+class Members(NetworkCase):
+    INSTANCE = "nsmember"
+
+    def make_vpc(self, side):
+        vpc, front = self.net.vpc("10.0.0.0/16", "10.0.1.0/24")
+        back = self.net.api("CreateSubnet", VpcId=vpc, CidrBlock="10.0.2.0/24")["Subnet"]["SubnetId"]
+        client = self.net.group(vpc, "client")
+        server = self.net.group(vpc, "server", ("tcp", PORT, client), ("udp", PORT, client))
+        self.net.api("AuthorizeSecurityGroupIngress", GroupId=server, IpPermissions=[
+            {"IpProtocol": "icmp", "FromPort": 8, "ToPort": -1, "UserIdGroupPairs": [{"GroupId": client}]}])
+        return (self.net.member(f"{side}server", back, SERVER, [server]),
+                self.net.member(f"{side}client", front, "10.0.1.10", [client]),
+                self.net.member(f"{side}other", front, "10.0.1.11", [self.net.group(vpc, "other")]))
+
+    def receiver(self, namespace, kind):
+        made = self.net.socket(namespace, socket.AF_INET, kind)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((SERVER, PORT))
+        if kind == socket.SOCK_STREAM:
+            made.listen()
+        return made
+
+    def check_udp(self, server, client, without_checksum=False):
+        with self.receiver(server, socket.SOCK_DGRAM) as there, \
+                self.net.socket(client, socket.AF_INET, socket.SOCK_DGRAM) as here:
+            for end in (here, there):
+                end.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, without_checksum)
+            here.sendto(b"question", (SERVER, PORT))
+            text, peer = there.recvfrom(100)
+            self.assertEqual((text, peer[0]), (b"question", "10.0.1.10"))
+            there.sendto(b"answer", peer)
+            self.assertEqual(here.recv(100), b"answer")
+
+    def check_tcp(self, server, client):
+        data = bytes(range(256)) * 400  # more than one segment
+        with self.receiver(server, socket.SOCK_STREAM) as there, \
+                self.net.socket(client, socket.AF_INET, socket.SOCK_STREAM) as here:
+            here.connect((SERVER, PORT))
+            accepted, peer = there.accept()
+            with accepted:
+                self.assertEqual(peer[0], "10.0.1.10")
+                here.sendall(data)
+                got = b""
+                while len(got) < len(data):
+                    got += accepted.recv(len(data))
+                self.assertEqual(got, data)
+                accepted.sendall(b"answer")
+                self.assertEqual(here.recv(100), b"answer")
+
+    def ping(self, namespace, count, address=SERVER):
+        return subprocess.run(["nsenter", f"--net=/run/netns/{namespace}", "--", "ping", "-c", str(count), "-i", "0.05",
+                               "-W", "1", address], stdout=subprocess.DEVNULL, check=False).returncode
+
+    def check_admitted(self, sides):
+        for server, client, _ in sides:
+            self.check_udp(server, client)
+            self.check_udp(server, client, without_checksum=True)
+            self.check_tcp(server, client)
+            self.assertEqual(self.ping(client, 2), 0)
+
+    def test_reach_what_groups_admit(self):
+        sides = [self.make_vpc(side) for side in ("a", "b")]
+        self.assertEqual(self.net.inspect("Plan"), [])
+        self.check_admitted(sides)
+        self.net.checksums_in_software(*(namespace for side in sides for namespace in side))
+        self.check_admitted(sides)
+        self.check_refused(sides)
+        self.check_spoofed(sides[0])
+        self.net.delete_all()
+        self.assert_nothing_left()
+        self.assertNotEqual(self.ping(sides[0][1], 1), 0)
+
+    def check_refused(self, sides):
+        """What is refused reaches nobody, and is counted once a packet, at the one that it was sent to."""
+        server, client, other = sides[0]
+        at = self.net.interface_of(server)
+        counted = {"NetworkInterfaceId": at, "Direction": "ingress", "Action": "REJECT", "Source": "10.0.1.11"}
+        receivers = [self.receiver(side[0], socket.SOCK_DGRAM) for side in sides]
+        with self.net.socket(other, socket.AF_INET, socket.SOCK_DGRAM) as here:
+            for _ in range(7):
+                here.sendto(b"refused", (SERVER, PORT))
+        self.assertEqual(self.net.packets("Flows", **counted, Protocol=17), 7)
+        self.assertNotEqual(self.ping(other, 3), 0)
+        pinged = self.net.packets("Flows", **counted, Protocol=1)
+        self.assertEqual(pinged, 3)
+        self.assertEqual(self.net.packets("Flows", **counted), self.net.packets("Flows", **counted, Reason="SG_INGRESS"))
+        with self.net.socket(client, socket.AF_INET, socket.SOCK_DGRAM) as here:
+            here.sendto(b"admitted", (SERVER, PORT))
+        self.assertEqual(receivers[0].recv(100), b"admitted")
+        receivers[1].setblocking(False)
+        self.assertRaises(BlockingIOError, receivers[1].recv, 100)
+        elsewhere = self.net.interface_of(sides[1][0])
+        self.assertEqual(self.net.packets("Flows", NetworkInterfaceId=elsewhere, Action="REJECT"), 0)
+
+    def check_spoofed(self, side):
+        """A member's packets with another source are dropped at its port, each counted there."""
+        server, client, _ = side
+        at = {"NetworkInterfaceId": self.net.interface_of(client), "Reason": "SPOOF"}
+        before = self.net.packets("Drops", **at)
+        raw = self.net.socket(client, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        with self.receiver(server, socket.SOCK_DGRAM) as there:
+            for source, times in (("10.0.1.12", 5), ("10.0.1.10", 1)):
+                for _ in range(times):
+                    raw.sendto(frames.ipv4(source, SERVER, 17, frames.udp(source, SERVER, 4000, PORT, b"x")), (SERVER, 0))
+            self.assertEqual(there.recvfrom(100)[1][0], "10.0.1.10")
+        self.assertEqual(self.net.packets("Drops", **at) - before, 5)
+
+
+if __name__ == "__main__":
+    harness.main()

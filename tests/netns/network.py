@@ -1,0 +1,159 @@
+"""netd in a host namespace of its own, an "internet" behind it, and sockets in any of the namespaces."""
+
+import ctypes
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+import harness  # noqa: E402
+
+CLONE_NEWNET = 0x40000000
+INTERNET = "198.51.100.10"
+BUILD = os.environ.get("CAISSON_BUILD", os.path.join(harness.ROOT, "build"))
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def socket_in(namespace, *arguments):
+    """A socket of the namespace; it stays there, whoever uses it."""
+    made = []
+
+    def make():
+        with open(f"/run/netns/{namespace}", encoding="ascii") as file:
+            if LIBC.setns(file.fileno(), CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), "setns")
+        made.append(socket.socket(*arguments))
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    thread.join()
+    made[0].settimeout(5)
+    return made[0]
+
+
+def run(*command, check=True):
+    return subprocess.run(command, check=check, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE).stdout
+
+
+class Network(harness.Lab):
+    """A lab without runnerd: all that it makes bears the instance's name, so down() finds it whatever is left."""
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.fabric = f"caisson-{name}"
+        self.internet = f"caisson-{name}-internet"
+        self.programs = f"{self.state}.bin"
+        self.netd = None
+        self.sockets = []
+
+    def up(self):
+        self.down()
+        if not os.path.ismount("/sys/fs/bpf"):
+            run("mount", "-t", "bpf", "bpf", "/sys/fs/bpf")
+        for namespace in (self.host, self.internet):
+            run("ip", "netns", "add", namespace)
+            run("ip", "-n", namespace, "link", "set", "lo", "up")
+        run("ip", "-n", self.host, "link", "add", "out", "type", "veth", "peer", "name", "in", "netns", self.internet)
+        for namespace, device, address in ((self.host, "out", "192.0.2.1/24"), (self.internet, "in", "192.0.2.2/24")):
+            run("ip", "-n", namespace, "address", "add", address, "dev", device)
+            run("ip", "-n", namespace, "link", "set", device, "up")
+        run("ip", "-n", self.host, "route", "add", "default", "via", "192.0.2.2")
+        run("ip", "-n", self.internet, "address", "add", f"{INTERNET}/32", "dev", "lo")
+        self.start_netd()
+
+    def start_netd(self):
+        # A copy: netd gives up the capability to read a folder that is closed to others.
+        os.makedirs(self.programs)
+        shutil.copy(os.path.join(BUILD, "bin", "netd"), self.programs)
+        self.netd = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.host}", "--", f"{self.programs}/netd",
+                                      "--instance", self.name, "--slots", "4"], stdin=subprocess.DEVNULL)
+        harness.eventually("netd listens", self.answers)
+
+    def answers(self):
+        if self.netd.poll() is not None:
+            raise AssertionError(f"netd ended with status {self.netd.returncode}")
+        try:
+            self.inspect("Plan")
+            return True
+        except OSError:
+            return False
+
+    def down(self):
+        for made in self.sockets:
+            made.close()
+        self.sockets.clear()
+        if self.netd is not None:
+            self.netd.terminate()
+            self.netd.wait(30)
+            self.netd = None
+        for namespace in self.namespaces():
+            run("ip", "netns", "delete", namespace)
+        for folder in (self.run, self.state, self.programs, f"/sys/fs/bpf/caisson-{self.name}"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def namespaces(self):
+        names = [line.split()[0] for line in run("ip", "netns", "list").splitlines() if line]
+        return [name for name in names if name == self.fabric or name.startswith(f"{self.fabric}-")]
+
+    def inspect(self, what):
+        return self.api(what)[what.replace("Describe", "")]
+
+    def socket(self, namespace, *arguments):
+        made = socket_in(namespace, *arguments)
+        self.sockets.append(made)
+        return made
+
+    def links(self, namespace):
+        return [link["ifname"] for link in json.loads(run("ip", "-n", namespace, "-j", "link"))]
+
+    def checksums_in_software(self, *namespaces):
+        """Off with what hides a wrong checksum: afterwards senders write it and receivers verify it."""
+        for namespace in (self.fabric, self.host, self.internet, *namespaces):
+            for device in self.links(namespace):
+                if device != "lo" and not device.startswith(("br-", "cs")):
+                    run("nsenter", f"--net=/run/netns/{namespace}", "--", "ethtool", "-K", device, "tx", "off", "rx", "off")
+
+    def interface_of(self, namespace):
+        for interface in self.api("DescribeNetworkInterfaces")["NetworkInterfaces"]:
+            if interface.get("Attachment", {}).get("InstanceId") == f"netns:{namespace}":
+                return interface["NetworkInterfaceId"]
+        raise AssertionError(f"no network interface of {namespace}")
+
+    def packets(self, what, **where):
+        """Sum of the packets of all records of "Flows" or "Drops" with these members."""
+        return sum(record["Packets"] for record in self.inspect(f"Describe{what}")
+                   if all(record[name] == value for name, value in where.items()))
+
+    def delete_all(self):
+        for interface in self.api("DescribeNetworkInterfaces")["NetworkInterfaces"]:
+            if "Attachment" in interface:
+                self.api("DetachNetworkInterface", AttachmentId=interface["Attachment"]["AttachmentId"])
+            self.api("DeleteNetworkInterface", NetworkInterfaceId=interface["NetworkInterfaceId"])
+        for rule in self.api("DescribeSecurityGroupRules")["SecurityGroupRules"]:
+            action = "RevokeSecurityGroupEgress" if rule["IsEgress"] else "RevokeSecurityGroupIngress"
+            self.api(action, GroupId=rule["GroupId"], SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]])
+        for group in self.api("DescribeSecurityGroups")["SecurityGroups"]:
+            if group["GroupName"] != "default":
+                self.api("DeleteSecurityGroup", GroupId=group["GroupId"])
+        for subnet in self.api("DescribeSubnets")["Subnets"]:
+            self.api("DeleteSubnet", SubnetId=subnet["SubnetId"])
+        for vpc in self.api("DescribeVpcs")["Vpcs"]:
+            self.api("DeleteVpc", VpcId=vpc["VpcId"])
+
+
+class NetworkCase(unittest.TestCase):
+    INSTANCE = ""
+
+    def setUp(self):
+        self.net = Network(self.INSTANCE)
+        self.addCleanup(self.net.down)
+        self.net.up()
+
+    def assert_nothing_left(self):
+        self.assertEqual(self.net.inspect("Plan"), [])
+        self.assertEqual([name for name in self.net.links(self.net.fabric) if name.startswith(("br-", "cm"))], [])
