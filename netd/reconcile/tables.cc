@@ -104,21 +104,45 @@ Table entries_of(const Tables& tables, const std::string& name, std::uint32_t vp
   return entries;
 }
 
-bool holds_policy(const Tables& observed, std::uint32_t vpc, std::uint32_t generation,
-                  const DesiredPolicy& policy) {
+struct Difference {
+  bool lacking = false;  ///< an entry of the policy is not there
+  bool surplus = false;  ///< an entry is there that the policy does not have
+};
+
+Difference compare_policy(const Tables& observed, std::uint32_t vpc, std::uint32_t generation,
+                          const DesiredPolicy& policy) {
   Tables wanted;
   add_policy(vpc, generation, policy, wanted);
-  return entries_of(observed, "classes", vpc, generation) == wanted["classes"] &&
-         entries_of(observed, "sg_rules", vpc, generation) == wanted["sg_rules"];
+  Difference difference;
+  for (const char* name : {"classes", "sg_rules"}) {
+    const Table there = entries_of(observed, name, vpc, generation);
+    const auto in = [](const Table& table) {
+      return [&table](const auto& entry) {
+        const auto found = table.find(entry.first);
+        return found != table.end() && found->second == entry.second;
+      };
+    };
+    difference.lacking |= !std::all_of(wanted[name].begin(), wanted[name].end(), in(there));
+    difference.surplus |= !std::all_of(there.begin(), there.end(), in(wanted[name]));
+  }
+  return difference;
 }
 
 std::uint32_t generation_of(const Tables& observed, std::uint32_t vpc, const DesiredPolicy& policy) {
-  const auto table = observed.find("vpcs");
-  if (table == observed.end()) return 1;
-  const auto found = table->second.find(bytes_of(vpc));
-  if (found == table->second.end()) return 1;
-  const auto generation = value_of<std::uint32_t>(found->second);
-  return holds_policy(observed, vpc, generation, policy) ? generation : generation + 1;
+  std::uint32_t generation = 0;
+  if (const auto table = observed.find("vpcs"); table != observed.end()) {
+    if (const auto found = table->second.find(bytes_of(vpc)); found != table->second.end()) {
+      generation = value_of<std::uint32_t>(found->second);
+      const auto difference = compare_policy(observed, vpc, generation, policy);
+      if (!difference.lacking && !difference.surplus) return generation;
+    }
+  }
+  // A plan that was interrupted may have left entries of another policy under the next number: they would be in force
+  // from the publication until they are deleted.
+  do {
+    ++generation;
+  } while (compare_policy(observed, vpc, generation, policy).surplus);
+  return generation;
 }
 
 void add_eni(const EniKey& where, const DesiredEni& wanted, const Indexes& indexes, Tables& tables) {

@@ -13,9 +13,9 @@ constexpr int kMembers = 4;
 const std::vector<int> kPorts{0, 1, 22, 80, 81, 443, 5432, 8080, 32768, 65535};
 const std::vector<std::string> kBlocks{"0.0.0.0/0",   "10.0.0.0/16",   "10.0.1.0/24",    "10.0.1.10/32",
                                        "10.0.1.8/29", "198.51.0.0/16", "198.51.100.0/24"};
-/// 0 is a protocol like others: no value stands for "the rest".
+/// 0 and 255 are protocols like others: no value stands for "the rest".
 const std::vector<int> kProtocols{vpc::kAllProtocols, vpc::kTcp,  vpc::kTcp, vpc::kUdp, vpc::kUdp,
-                                  vpc::kIcmp,         vpc::kIcmp, 0,         47};
+                                  vpc::kIcmp,         vpc::kIcmp, 0,         47,        255};
 
 std::vector<vpc::SecurityGroupId> some(Dice& dice, const std::vector<vpc::SecurityGroupId>& groups) {
   std::vector<vpc::SecurityGroupId> chosen;
