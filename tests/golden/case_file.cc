@@ -1,17 +1,35 @@
 #include "tests/golden/case_file.hh"
 
 #include <fstream>
-#include <regex>
 #include <stdexcept>
 
 namespace caisson::golden {
 namespace {
 
+/// "left MARK right"; false when the mark is not there.
+bool split(const std::string& line, const std::string& mark, std::string& left, std::string& right) {
+  const auto at = line.find(mark);
+  if (at == std::string::npos) return false;
+  const std::string whole = line;
+  left = whole.substr(0, at);
+  right = whole.substr(at + mark.size());
+  return true;
+}
+
 Request parse_request(const std::string& line) {
-  static const std::regex kForm(R"((?:(\w+) = )?(\w+) (\{.*\})(?: (/\S+))?(?: ! (\S+))?)");
-  std::smatch parts;
-  if (!std::regex_match(line, parts, kForm)) throw std::runtime_error("not a request: " + line);
-  return {parts[1], parts[2], parts[3], parts[4], parts[5]};
+  const auto open = line.find(" {");
+  const auto close = line.rfind('}');
+  if (open == std::string::npos || close == std::string::npos) {
+    throw std::runtime_error("not a request: " + line);
+  }
+  Request request{.name = "", .operation = line.substr(0, open), .pointer = "", .code = ""};
+  request.parameters = line.substr(open + 1, close - open);
+  split(request.operation, " = ", request.name, request.operation);
+  const std::string rest = line.substr(close + 1);
+  std::string nothing;
+  if (!split(rest, " ! ", nothing, request.code)) split(rest, " ", nothing, request.pointer);
+  if (request.name.empty() != request.pointer.empty()) throw std::runtime_error("half a name: " + line);
+  return request;
 }
 
 }  // namespace

@@ -42,6 +42,12 @@ def tcp(source, destination, source_port, port, flags, sequence, acknowledged=0,
     return finish(source, destination, 6, body, 16, checksum)
 
 
+def echo(identity, number):
+    """An ICMP echo request."""
+    body = struct.pack("!BBHHH", 8, 0, 0, identity, number) + b"payload."
+    return body[:2] + struct.pack("!H", ~ones_sum(body) & 0xFFFF) + body[4:]
+
+
 def ipv4(source, destination, protocol, body):
     header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 1, 0x4000, 64, protocol, 0)
     header += socket.inet_aton(source) + socket.inet_aton(destination)

@@ -82,8 +82,8 @@ class Guest:
         at = 6 if protocol == 17 else 16
         header = struct.pack("=BBHHHH", frames.NEEDS_CHECKSUM if partial else 0, 0, 0, 0, 34 if partial else 0,
                              at if partial else 0)
-        frame = frames.GATEWAY_MAC + frames.GUEST_MAC + b"\x08\0" + frames.ipv4(self.ADDRESS, destination, protocol, body)
-        os.write(self.tap, header + frame)
+        packet = frames.ipv4(self.ADDRESS, destination, protocol, body)
+        os.write(self.tap, header + frames.GATEWAY_MAC + frames.GUEST_MAC + b"\x08\0" + packet)
 
     def receive(self, seconds=5):
         """The next IPv4 frame, or nothing."""

@@ -116,7 +116,8 @@ class Network(harness.Lab):
         for namespace in (self.fabric, self.host, self.internet, *namespaces):
             for device in self.links(namespace):
                 if device != "lo" and not device.startswith(("br-", "cs")):
-                    run("nsenter", f"--net=/run/netns/{namespace}", "--", "ethtool", "-K", device, "tx", "off", "rx", "off")
+                    run("nsenter", f"--net=/run/netns/{namespace}", "--",
+                        "ethtool", "-K", device, "tx", "off", "rx", "off")
 
     def interface_of(self, namespace):
         for interface in self.api("DescribeNetworkInterfaces")["NetworkInterfaces"]:
