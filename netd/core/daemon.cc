@@ -106,6 +106,10 @@ Result<Daemon::Failures> Daemon::reconcile(const vpc::State& state) {
   Failures failures;
   const auto desired = vpc::compile(state);
   TRY(const auto before, fabric_.observe());
+  for (const auto& operation : reconcile::diff_links(desired_, before)) {
+    failures_.emplace(operation.name() + " " + operation.object(), Error{});
+  }
+  desired_ = desired;
   const auto links = reconcile::diff_links(desired, before);
   reconcile::Plan closed;
   reconcile::Plan opened;
@@ -137,7 +141,7 @@ Status Daemon::apply_to_kernel(const vpc::State& state) {
   if (!failures) failures = Failures{{"observe", failures.error()}};
   Status result = ok();
   for (const auto& [what, error] : failures.value()) {
-    // What failed before is nobody's fault who asks now; retry() takes care of it.
+    // What was amiss before is nobody's fault who asks now; retry() takes care of it.
     if (result && !failures_.contains(what)) result = error;
   }
   failures_ = std::move(failures).value();

@@ -14,6 +14,7 @@
 #include "netd/core/fabric.hh"
 #include "netd/core/slots.hh"
 #include "netd/core/store.hh"
+#include "vpc/compile/desired_state.hh"
 
 namespace caisson::netd::core {
 
@@ -40,7 +41,7 @@ class Daemon : public Backend {
   using Failures = std::map<std::string, Error>;
   Result<Failures> reconcile(const vpc::State& state);
   void execute(const reconcile::Plan& plan, Failures& failures);
-  /// reconcile(), and an error if something failed that did not the last time: a member of one account whose
+  /// reconcile(), and an error if something failed that was not amiss before: a member of one account whose
   /// namespace is gone must not fail the requests of the others.
   Status apply_to_kernel(const vpc::State& state);
   Result<reconcile::Plan> plan();
@@ -55,9 +56,10 @@ class Daemon : public Backend {
   std::unique_ptr<Slots> slots_;
   mutable std::mutex state_mutex_;
   std::shared_ptr<const vpc::State> state_ = std::make_shared<const vpc::State>();
-  std::mutex kernel_mutex_;   ///< fabric_, between the writer and inspect()
-  Failures failures_;         ///< of the last reconcile(); the writer's
-  std::string last_failure_;  ///< one of them, for health(); by state_mutex_
+  std::mutex kernel_mutex_;    ///< fabric_, between the writer and inspect()
+  vpc::DesiredState desired_;  ///< of the last reconcile(); the writer's, as is
+  Failures failures_;          ///< what failed then; during the next, also what was amiss before it
+  std::string last_failure_;   ///< one of them, for health(); by state_mutex_
 
   std::mutex queue_mutex_;
   std::condition_variable queue_changed_;

@@ -1,5 +1,6 @@
 """The lab itself: what it offers, that it refuses to be made twice, and that nothing of it stays."""
 
+import json
 import os
 import subprocess
 
@@ -26,6 +27,23 @@ class Lab(harness.LabCase):
         for port in (4750, 4751):
             self.lab.execute("curl", "-sS", "--fail", "--max-time", "5", f"http://127.0.0.1:{port}/healthz")
         self.assertEqual(self.lab.caisson("plan"), [])
+
+    def test_a_member_whose_namespace_is_gone_fails_nobody_else(self):
+        vpc, subnet = self.lab.vpc("10.0.0.0/16", "10.0.1.0/24")
+        namespace = self.lab.member("gone", subnet, "10.0.1.10", [])
+        subprocess.run(["ip", "netns", "del", namespace], check=True)
+        harness.eventually("the plan to show the loss", lambda: self.lab.caisson("plan") != [])
+        # The first request to meet it is not the one to blame, nor is any later one.
+        for third in range(2):
+            self.lab.api("CreateSubnet", VpcId=vpc, CidrBlock=f"10.0.{2 + third}.0/24")
+        self.assertEqual(self.health()["Status"], "degraded")
+        interface, = self.lab.api("DescribeNetworkInterfaces")["NetworkInterfaces"]
+        self.lab.api("DetachNetworkInterface", AttachmentId=interface["Attachment"]["AttachmentId"])
+        self.assertEqual(self.health()["Status"], "ok")
+        self.assertEqual(self.lab.caisson("plan"), [])
+
+    def health(self):
+        return json.loads(self.lab.execute("curl", "-sS", "--max-time", "5", "http://127.0.0.1:4750/healthz"))
 
     def test_is_made_once_and_goes_wholly(self):
         self.assertNotEqual(self.left_behind(), [])
