@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -92,6 +93,10 @@ class Network(harness.Lab):
             self.netd.wait(30)
             self.netd = None
         for namespace in self.namespaces():
+            # A netd of a run that was killed; the namespaces bear our name, so what is in them is ours.
+            for pid in map(int, run("ip", "netns", "pids", namespace).split()):
+                os.kill(pid, signal.SIGKILL)
+                harness.eventually("the end of a left netd", lambda left=pid: not harness.process_runs(left))
             run("ip", "netns", "delete", namespace)
         for folder in (self.run, self.state, self.programs, f"/sys/fs/bpf/caisson-{self.name}"):
             shutil.rmtree(folder, ignore_errors=True)
