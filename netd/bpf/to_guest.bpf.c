@@ -17,11 +17,11 @@ static __always_inline int deliver_to_slot(struct __sk_buff* skb, const struct c
       entry->epoch != slot->epoch) {
     return verdict(skb, packet, eni, CAISSON_INGRESS, CAISSON_NO_FLOW, 0);
   }
-  const __u16 port = inner_port(slot, skb->ifindex, packet->protocol, packet->destination_port);
-  if (!port) return verdict(skb, packet, eni, CAISSON_INGRESS, CAISSON_NO_FLOW, 0);
+  const int port = inner_port(slot, skb->ifindex, packet->protocol, packet->destination_port);
+  if (port < 0) return verdict(skb, packet, eni, CAISSON_INGRESS, CAISSON_NO_FLOW, 0);
   refresh(entry, packet, CAISSON_INGRESS);
   verdict(skb, packet, eni, CAISSON_INGRESS, CAISSON_ACCEPTED, entry->rule);
-  set_port(skb, packet, 2, packet->destination_port, port);
+  set_port(skb, packet, 2, packet->destination_port, (__u16)port);
   set_address(skb, packet, CAISSON_IP_DESTINATION, packet->destination, guest);
   set_macs(skb, guest_mac);
   return TC_ACT_OK;

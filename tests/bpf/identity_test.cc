@@ -131,6 +131,32 @@ TEST_P(Identity, ThroughTheStackUnderTheIdentityAddress) {
   EXPECT_TRUE(view(back.packet).checksums_right);
 }
 
+TEST_P(Identity, APortThatBecomesFreeMovesNoFlow) {
+  // Both want the same of the block's last ports.
+  const auto first = datapath_.run(Program::kFromGuest, build(sent(1000, target_.address)));
+  ASSERT_EQ(first.action, kRedirect);
+  const auto second = datapath_.run(Program::kFromGuest, build(sent(1064, target_.address)));
+  ASSERT_EQ(second.action, kRedirect);
+  ASSERT_NE(view(first.packet).source_port, view(second.packet).source_port);
+  for (const auto& [key, value] : datapath_.dump("dynamic_ports")) {
+    auto entry = value_of<caisson_dynamic>(value);
+    if (entry.original != 1000) continue;
+    entry.last_seen -= CAISSON_IDLE_STREAM + CAISSON_NS;
+    datapath_.put("dynamic_ports", key, bytes_of(entry));
+  }
+  const auto third = datapath_.run(Program::kFromGuest, build(sent(1064, target_.address)));
+  ASSERT_EQ(third.action, kRedirect);
+  EXPECT_EQ(view(third.packet).source_port, view(second.packet).source_port);
+}
+
+TEST_P(Identity, ZeroIsAPortLikeOthers) {
+  const auto out = datapath_.run(Program::kFromGuest, build(sent(0, target_.address)));
+  ASSERT_EQ(out.action, kRedirect);
+  const auto back = datapath_.run(Program::kToGuest, build(answer(view(out.packet))), mark_);
+  ASSERT_EQ(back.action, kPass);
+  EXPECT_EQ(GetParam() == 1 ? view(back.packet).source_port : view(back.packet).destination_port, 0);
+}
+
 TEST_P(Identity, AUdpChecksumOfZeroStaysZero) {
   auto parts = sent(33000, target_.address);
   parts.protocol = 17;

@@ -18,7 +18,8 @@ static __always_inline int is_foreign_flow(const struct caisson_slot* slot, __u3
   return entry && holds(entry, packet->protocol) && (entry->slot != ifindex || entry->epoch != slot->epoch);
 }
 
-// A port of the block's last 64 for `original`; 0: none is free.
+// A port of the block's last 64 for the packet's source port; 0: none is free. One that it already has comes before one
+// that became free, or a flow would move while it lasts.
 static __noinline int dynamic_port(const struct caisson_slot* slot, __u32 ifindex,
                                    const struct caisson_eni* eni, struct packet* packet) {
   const __u64 now = bpf_ktime_get_ns();
@@ -26,20 +27,21 @@ static __noinline int dynamic_port(const struct caisson_slot* slot, __u32 ifinde
   const __u16 original = packet->source_port;
   const __u32 first = slot->block * CAISSON_BLOCK_PORTS + CAISSON_BLOCK_PORTS - CAISSON_DYNAMIC_PORTS;
   struct caisson_dynamic_key key = {.slot = ifindex, .epoch = slot->epoch, .protocol = packet->protocol};
-  const struct caisson_dynamic fresh = {.last_seen = now, .original = original};
+  int usable = -1;
   for (int i = 0; i < CAISSON_DYNAMIC_TRIES; i++) {
     key.index = (__u8)((original + i) % CAISSON_DYNAMIC_PORTS);
     if (is_foreign_flow(slot, ifindex, eni, packet, (__u16)(first + key.index))) continue;
     struct caisson_dynamic* found = bpf_map_lookup_elem(&dynamic_ports, &key);
-    if (found && found->original != original && now - found->last_seen < CAISSON_IDLE_STREAM) continue;
     if (found && found->original == original) {
       found->last_seen = now;
-    } else if (bpf_map_update_elem(&dynamic_ports, &key, &fresh, found ? BPF_EXIST : BPF_NOEXIST)) {
-      continue;
+      return (int)(first + key.index);
     }
-    return (int)(first + key.index);
+    if (usable < 0 && (!found || now - found->last_seen >= CAISSON_IDLE_STREAM)) usable = key.index;
   }
-  return 0;
+  if (usable < 0) return 0;
+  const struct caisson_dynamic fresh = {.last_seen = now, .original = original};
+  key.index = (__u8)usable;
+  return bpf_map_update_elem(&dynamic_ports, &key, &fresh, BPF_ANY) ? 0 : (int)(first + key.index);
 }
 
 // The packet's source port becomes the one that the network sees; 0: there is none.
@@ -55,19 +57,19 @@ static __always_inline void take_outer_port(const struct caisson_slot* slot, __u
   packet->source_port = (__u16)dynamic_port(slot, ifindex, eni, packet);
 }
 
-// And back; 0: the port is not mapped.
-static __always_inline __u16 inner_port(const struct caisson_slot* slot, __u32 ifindex, __u8 protocol,
-                                        __u16 port) {
+// And back; below 0: the port is not mapped.
+static __always_inline int inner_port(const struct caisson_slot* slot, __u32 ifindex, __u8 protocol,
+                                      __u16 port) {
   const __u32 offset = port % CAISSON_BLOCK_PORTS;
-  if (port / CAISSON_BLOCK_PORTS != slot->block) return 0;
-  if (offset < CAISSON_GUEST_PORTS) return (__u16)(CAISSON_GUEST_FIRST_PORT + offset);
+  if (port / CAISSON_BLOCK_PORTS != slot->block) return -1;
+  if (offset < CAISSON_GUEST_PORTS) return (int)(CAISSON_GUEST_FIRST_PORT + offset);
   const struct caisson_dynamic_key key = {
       .slot = ifindex,
       .epoch = slot->epoch,
       .protocol = protocol,
       .index = (__u8)(offset - (CAISSON_BLOCK_PORTS - CAISSON_DYNAMIC_PORTS))};
   struct caisson_dynamic* found = bpf_map_lookup_elem(&dynamic_ports, &key);
-  if (!found) return 0;
+  if (!found) return -1;
   found->last_seen = bpf_ktime_get_ns();
   return found->original;
 }
