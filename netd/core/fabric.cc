@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/bytes.hh"
 #include "netd/bpf/caisson_abi.h"
 #include "netd/kernel/netlink/tap.hh"
 #include "netd/kernel/netns.hh"
@@ -158,8 +159,7 @@ Status Fabric::remove_surplus_taps() {
     const bool ours = link.kind == "tun" && link.alias.starts_with(reconcile::alias_of("slot-"));
     if (!ours || std::find(taps_.begin(), taps_.end(), link.index) != taps_.end()) continue;
     TRYV(links_.remove(name));
-    TRYV(
-        datapath_.erase("slots", std::string(reinterpret_cast<const char*>(&link.index), sizeof link.index)));
+    TRYV(datapath_.erase("slots", bytes_of(link.index)));
   }
   return ok();
 }

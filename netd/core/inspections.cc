@@ -6,6 +6,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "base/bytes.hh"
 #include "netd/bpf/caisson_abi.h"
 #include "netd/core/metrics.hh"
 #include "vpc/compile/compile.hh"
@@ -14,13 +15,6 @@ namespace caisson::netd::core {
 namespace {
 
 using Json = nlohmann::json;
-
-template <class T>
-T value_of(const std::string& bytes) {
-  T value{};
-  std::memcpy(&value, bytes.data(), std::min(sizeof value, bytes.size()));
-  return value;
-}
 
 std::string address_text(const __u8* bytes) {
   return std::to_string(bytes[0]) + "." + std::to_string(bytes[1]) + "." + std::to_string(bytes[2]) + "." +

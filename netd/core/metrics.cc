@@ -6,8 +6,8 @@
 #include <prometheus/text_serializer.h>
 
 #include <array>
-#include <cstring>
 
+#include "base/bytes.hh"
 #include "netd/bpf/caisson_abi.h"
 
 namespace caisson::netd::core {
@@ -26,11 +26,9 @@ std::map<std::string, double> drop_counts(const kernel::Datapath& datapath) {
   const auto records = datapath.dump("drops");
   if (!records) return counts;
   for (const auto& [key_bytes, value_bytes] : records.value()) {
-    caisson_drop_key key{};
-    std::memcpy(&key, key_bytes.data(), sizeof key);
+    const auto key = value_of<caisson_drop_key>(key_bytes);
     for (std::size_t at = 0; at + sizeof(caisson_drop) <= value_bytes.size(); at += sizeof(caisson_drop)) {
-      caisson_drop one{};
-      std::memcpy(&one, value_bytes.data() + at, sizeof one);
+      const auto one = value_of<caisson_drop>(value_bytes.substr(at));
       counts[reason_name(key.reason)] += static_cast<double>(one.packets);
     }
   }
@@ -39,13 +37,10 @@ std::map<std::string, double> drop_counts(const kernel::Datapath& datapath) {
 
 double unrecorded_flows(const kernel::Datapath& datapath) {
   const std::uint32_t counter = CAISSON_UNRECORDED;
-  const std::string per_cpu =
-      datapath.get("counters", std::string(reinterpret_cast<const char*>(&counter), sizeof counter));
+  const std::string per_cpu = datapath.get("counters", bytes_of(counter));
   double sum = 0;
   for (std::size_t at = 0; at + sizeof(std::uint64_t) <= per_cpu.size(); at += sizeof(std::uint64_t)) {
-    std::uint64_t one = 0;
-    std::memcpy(&one, per_cpu.data() + at, sizeof one);
-    sum += static_cast<double>(one);
+    sum += static_cast<double>(value_of<std::uint64_t>(per_cpu.substr(at)));
   }
   return sum;
 }

@@ -7,23 +7,15 @@
 #include <cstring>
 #include <ctime>
 
+#include "base/bytes.hh"
 #include "netd/bpf/caisson_abi.h"
 #include "netd/kernel/netlink/tap.hh"
 
 namespace caisson::netd::core {
 namespace {
 
-template <class T>
-std::string bytes_of(const T& value) {
-  std::string bytes(sizeof value, '\0');
-  std::memcpy(bytes.data(), &value, sizeof value);
-  return bytes;
-}
-
 caisson_slot slot_of(const std::string& bytes) {
-  caisson_slot slot{};
-  std::memcpy(&slot, bytes.data(), std::min(sizeof slot, bytes.size()));
-  return slot;
+  return value_of<caisson_slot>(bytes);
 }
 
 vpc::EniKey where_of(const caisson_slot& slot) {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "base/bytes.hh"
 #include "netd/bpf/caisson_abi.h"
 
 namespace caisson::netd::core {
@@ -12,20 +13,6 @@ namespace {
 
 /// How long a record stays after its last packet: long enough for an operator to look.
 constexpr std::uint64_t kAuditIdle = 600 * CAISSON_NS;
-
-template <class T>
-std::string bytes_of(const T& value) {
-  std::string bytes(sizeof value, '\0');
-  std::memcpy(bytes.data(), &value, sizeof value);
-  return bytes;
-}
-
-template <class T>
-T value_of(const std::string& bytes) {
-  T value{};
-  std::memcpy(&value, bytes.data(), std::min(sizeof value, bytes.size()));
-  return value;
-}
 
 std::uint64_t now() {
   timespec time{};

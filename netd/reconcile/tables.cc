@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/bytes.hh"
 #include "netd/bpf/caisson_abi.h"
 
 namespace caisson::netd::reconcile {
@@ -13,20 +14,6 @@ namespace {
 using vpc::DesiredEni;
 using vpc::DesiredPolicy;
 using vpc::EniKey;
-
-template <class T>
-std::string bytes_of(const T& value) {
-  std::string bytes(sizeof value, '\0');
-  std::memcpy(bytes.data(), &value, sizeof value);
-  return bytes;
-}
-
-template <class T>
-T value_of(const std::string& bytes) {
-  T value{};
-  std::memcpy(&value, bytes.data(), std::min(sizeof value, bytes.size()));
-  return value;
-}
 
 void put_address(__u8* bytes, Ipv4Address address) {
   for (int i = 0; i < 4; ++i) {
