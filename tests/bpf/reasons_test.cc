@@ -89,6 +89,24 @@ TEST_F(Reasons, GroupsOfTheSender) {
   expect_reject(Program::kFromGuest, build(to_target()), CAISSON_SG_EGRESS, "");
 }
 
+TEST_F(Reasons, ARecordSpeaksOfTheLastPacket) {
+  datapath_.fill(model_.state, sender_.id);
+  auto parts = to_target();
+  parts.destination = address("198.51.100.10");
+  expect_reject(Program::kFromGuest, build(parts), CAISSON_NO_ROUTE, egress_);
+  model_.run(vpc::RevokeSecurityGroup{.group = sender_group_,
+                                      .egress = true,
+                                      .rules = {*vpc::SecurityGroupRuleId::parse(egress_)},
+                                      .permissions = {}});
+  datapath_.refill(model_.state, sender_.id);
+  EXPECT_EQ(datapath_.run(Program::kFromGuest, build(parts)).action, kShot);
+  const auto records = datapath_.records();
+  ASSERT_EQ(records.size(), 1U);
+  EXPECT_EQ(records[0].value.packets, kTimes + 1);
+  EXPECT_EQ(records[0].value.reason, CAISSON_SG_EGRESS);
+  EXPECT_EQ(std::string(records[0].value.rule), "");
+}
+
 TEST_F(Reasons, GroupsOfTheReceiver) {
   datapath_.fill(model_.state, target_.id);
   auto parts = to_target();

@@ -34,7 +34,11 @@ static __noinline int record(struct __sk_buff* skb, const struct caisson_audit_k
     __sync_fetch_and_add(&found->bytes, skb->len);
     found->last_seen = now;
     found->reason = reason;
-    if (rule) __builtin_memcpy(found->rule, rule, CAISSON_ID_SIZE);
+    if (rule) {
+      __builtin_memcpy(found->rule, rule, CAISSON_ID_SIZE);
+    } else {
+      __builtin_memset(found->rule, 0, CAISSON_ID_SIZE);
+    }
     return 0;
   }
   struct caisson_audit first = {
