@@ -250,6 +250,13 @@ enum caisson_counter { CAISSON_UNRECORDED = 0, CAISSON_COUNTERS };
 #define CAISSON_IDLE_UNANSWERED (60ull * CAISSON_NS)
 #define CAISSON_IDLE_STREAM (180ull * CAISSON_NS)  // UDP and the others, answered
 #define CAISSON_IDLE_DATAGRAM (30ull * CAISSON_NS)
+static inline __u64 caisson_idle_time(const struct caisson_conntrack* entry, __u8 protocol) {
+  if (protocol == 6) {  // TCP
+    if (entry->closing) return CAISSON_IDLE_CLOSING;
+    return entry->answered ? CAISSON_IDLE_ANSWERED : CAISSON_IDLE_UNANSWERED;
+  }
+  return entry->answered ? CAISSON_IDLE_STREAM : CAISSON_IDLE_DATAGRAM;
+}
 
 #ifdef __cplusplus
 #define CAISSON_SIZE(type, size) \

@@ -1,8 +1,5 @@
 #include "netd/core/sweep.hh"
 
-#include <netinet/in.h>
-
-#include <cstring>
 #include <ctime>
 
 #include "base/bytes.hh"
@@ -20,14 +17,6 @@ std::uint64_t now() {
   return static_cast<std::uint64_t>(time.tv_sec) * CAISSON_NS + static_cast<std::uint64_t>(time.tv_nsec);
 }
 
-std::uint64_t idle_time(const caisson_conntrack& entry, std::uint8_t protocol) {
-  if (protocol == IPPROTO_TCP) {
-    if (entry.closing != 0) return CAISSON_IDLE_CLOSING;
-    return entry.answered != 0 ? CAISSON_IDLE_ANSWERED : CAISSON_IDLE_UNANSWERED;
-  }
-  return entry.answered != 0 ? CAISSON_IDLE_STREAM : CAISSON_IDLE_DATAGRAM;
-}
-
 using Table = std::map<std::string, std::string>;
 
 /// Entries that no longer hold, or whose network interface is gone. `eni_flows` has the interfaces that there are.
@@ -38,7 +27,8 @@ Status sweep_conntrack(const kernel::Datapath& datapath, const Table& eni_flows,
     const auto entry = value_of<caisson_conntrack>(value);
     const std::string number = bytes_of(flow.eni);
     const bool has_interface = eni_flows.contains(number);
-    const bool holds = time < entry.last_seen || time - entry.last_seen <= idle_time(entry, flow.protocol);
+    const bool holds =
+        time < entry.last_seen || time - entry.last_seen <= caisson_idle_time(&entry, flow.protocol);
     if (has_interface && holds) continue;
     TRYV(datapath.erase("conntrack", key));
     if (!has_interface) continue;

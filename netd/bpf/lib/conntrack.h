@@ -7,16 +7,8 @@
 
 #include "netd/bpf/lib/packet.h"
 
-static __always_inline __u64 idle_time(const struct caisson_conntrack* entry, __u8 protocol) {
-  if (protocol == IPPROTO_TCP) {
-    if (entry->closing) return CAISSON_IDLE_CLOSING;
-    return entry->answered ? CAISSON_IDLE_ANSWERED : CAISSON_IDLE_UNANSWERED;
-  }
-  return entry->answered ? CAISSON_IDLE_STREAM : CAISSON_IDLE_DATAGRAM;
-}
-
 static __always_inline int holds(const struct caisson_conntrack* entry, __u8 protocol) {
-  return entry && bpf_ktime_get_ns() - entry->last_seen < idle_time(entry, protocol);
+  return entry && is_younger(entry->last_seen, bpf_ktime_get_ns(), caisson_idle_time(entry, protocol));
 }
 
 // An echo's id stands for the asking side's port, the other one is 0: so that a peer's own echo is no answer to ours.

@@ -36,7 +36,7 @@ static __noinline int dynamic_port(const struct caisson_slot* slot, __u32 ifinde
       found->last_seen = now;
       return (int)(first + key.index);
     }
-    if (usable < 0 && (!found || now - found->last_seen >= CAISSON_IDLE_STREAM)) usable = key.index;
+    if (usable < 0 && (!found || !is_younger(found->last_seen, now, CAISSON_IDLE_STREAM))) usable = key.index;
   }
   if (usable < 0) return 0;
   const struct caisson_dynamic fresh = {.last_seen = now, .original = original};

@@ -29,6 +29,11 @@ struct packet {
   __u8 has_ports;  // TCP, UDP or ICMP echo
 };
 
+// Younger than `idle`? Signed: another CPU may have written a time that is later than ours.
+static __always_inline int is_younger(__u64 last_seen, __u64 now, __u64 idle) {
+  return (__s64)(now - last_seen) < (__s64)idle;
+}
+
 static __always_inline __u32 word_of(const __u8* bytes) {
   __u32 word;
   __builtin_memcpy(&word, bytes, sizeof word);
