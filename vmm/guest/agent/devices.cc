@@ -107,6 +107,14 @@ Status make_runtime_cgroup() {
   return write_file("/sys/fs/cgroup/runtime/memory.oom.group", "1");
 }
 
+/// Near its end of memory a guest without swap can read its own code over and over, for minutes, before the kernel
+/// calls it out of memory. With the multi-generational LRU it does so when the pages used within this time don't fit
+/// (kernel doc "Multi-Gen LRU", thrashing prevention). A kernel without it boots all the same.
+void prevent_thrashing() {
+  (void)write_file("/sys/kernel/mm/lru_gen/enabled", "y");
+  (void)write_file("/sys/kernel/mm/lru_gen/min_ttl_ms", "1000");
+}
+
 }  // namespace
 
 Status write_file(const std::string& path, std::string_view text) {
@@ -160,6 +168,7 @@ Status enter_root() {
   }
   TRYV(mount_at("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m"));
   TRYV(mount_at("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "ptmxmode=0666,mode=0600"));
+  prevent_thrashing();
   return make_runtime_cgroup();
 }
 
