@@ -204,7 +204,7 @@ TEST_F(BootRestore, AnExitIsReportedAndTheRuntimeStartedAgain) {
 
 TEST_F(BootRestore, OutOfMemoryEndsTheRuntimeOnly) {
   auto guest = clone();
-  const auto result = guest->invoke("r-1", {{"action", "allocate"}, {"mebibytes", 200}});
+  const auto result = guest->invoke("r-1", {{"action", "allocate"}, {"mebibytes", 400}});
   const auto& error = std::get<agent::InvokeError>(result);
   EXPECT_EQ(error.kind, agent::ErrorKind::kExit);
   EXPECT_EQ(nlohmann::json::parse(error.payload)["errorMessage"],

@@ -70,6 +70,7 @@ inline std::string make_drive(const TemporaryFolder& folder, const std::string& 
 inline MicroVmSpec spec_with(const std::string& code) {
   return {.kernel = image("vmlinux"),
           .initrd = image("initrd.cpio.gz"),
+          .memory_mib = 192,  // as runnerd gives a function of 128 MB
           .drives = {{"root", image("python3.11.squashfs")}, {"code", code}}};
 }
 

@@ -112,7 +112,7 @@ Status make_runtime_cgroup() {
 /// (kernel doc "Multi-Gen LRU", thrashing prevention). A kernel without it boots all the same.
 void prevent_thrashing() {
   (void)write_file("/sys/kernel/mm/lru_gen/enabled", "y");
-  (void)write_file("/sys/kernel/mm/lru_gen/min_ttl_ms", "1000");
+  (void)write_file("/sys/kernel/mm/lru_gen/min_ttl_ms", "100");
 }
 
 }  // namespace
