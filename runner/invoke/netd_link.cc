@@ -120,34 +120,40 @@ void NetdLink::bind_process(SlotId id, Fd process) {
   }
 }
 
-void NetdLink::claim_slots(netd::AttachClient& client, std::uint64_t connection) {
+Status NetdLink::claim_slots(netd::AttachClient& client, std::uint64_t connection) {
   std::map<SlotId, Slot> held;
   {
     const std::lock_guard lock(mutex_);
     held = slots_;
   }
-  for (const auto& [id, slot] : held)
-    claim(client, id, slot, connection);
+  for (const auto& [id, slot] : held) {
+    TRYV(claim(client, id, slot, connection));
+  }
+  return ok();
 }
 
-void NetdLink::claim(netd::AttachClient& client, SlotId id, const Slot& slot, std::uint64_t connection) {
+Status NetdLink::claim(netd::AttachClient& client, SlotId id, const Slot& slot, std::uint64_t connection) {
   // The microVM holds the tap; the descriptor that comes with the answer is closed. What was only leased has
   // nothing to be claimed by.
-  if (slot.generation == 0 || !client.resume(slot.number, slot.generation)) {
+  auto resumed = slot.generation == 0 ? Result<Fd>(Error{}) : client.resume(slot.number, slot.generation);
+  // Only netd's own word ends an environment: a daemon that is dying still accepts connections for an instant.
+  if (!resumed && resumed.error().errno_value != 0) return std::move(resumed).error();
+  if (!resumed) {
     spdlog::warn("slot {} was lost with the connection to netd", slot.number);
     if (slot.process) (void)::syscall(SYS_pidfd_send_signal, slot.process->get(), SIGKILL, nullptr, 0);
-    return;
+    return ok();
   }
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = slots_.find(id); found != slots_.end()) {
       found->second.connection = connection;
-      return;
+      return ok();
     }
   }
   // Its environment ended meanwhile.
   (void)client.detach(slot.number);
   (void)client.give_back(slot.number);
+  return ok();
 }
 
 std::shared_ptr<netd::AttachClient> NetdLink::connect() {
@@ -155,7 +161,7 @@ std::shared_ptr<netd::AttachClient> NetdLink::connect() {
   if (!made) return nullptr;
   std::shared_ptr<netd::AttachClient> link = std::move(made).value();
   // No other thread has the new connection yet: `connection_` is published with it.
-  claim_slots(*link, connection_ + 1);
+  if (!claim_slots(*link, connection_ + 1)) return nullptr;
   return link;
 }
 

@@ -63,8 +63,8 @@ class NetdLink {
   };
   Result<Use> use(SlotId id) const;
   std::shared_ptr<netd::AttachClient> connect();
-  void claim_slots(netd::AttachClient& client, std::uint64_t connection);
-  void claim(netd::AttachClient& client, SlotId id, const Slot& slot, std::uint64_t connection);
+  Status claim_slots(netd::AttachClient& client, std::uint64_t connection);
+  Status claim(netd::AttachClient& client, SlotId id, const Slot& slot, std::uint64_t connection);
   void wait_until_lost(const netd::AttachClient& client);
   bool wait_before_retry();
 

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <csignal>
 #include <cstring>
@@ -22,10 +23,12 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// attach.sock as netd serves it, one connection: slots are numbered from 7, everything succeeds.
+enum class OnResume { kAccept, kRefuse, kHangUp };
+
+/// attach.sock as netd serves it, one connection: slots are numbered from 7, everything else succeeds.
 class Netd {
  public:
-  explicit Netd(const std::string& path, bool refuse_resume = false) : refuse_resume_(refuse_resume) {
+  explicit Netd(const std::string& path, OnResume on_resume = OnResume::kAccept) : on_resume_(on_resume) {
     ::unlink(path.c_str());
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -43,6 +46,9 @@ class Netd {
     }
     thread_.join();
   }
+
+  /// Returns when the connection has ended.
+  void wait_for_end() { served_.wait(false); }
 
   /// The operations so far: "Seal 7".
   std::vector<std::string> operations() {
@@ -63,6 +69,8 @@ class Netd {
     while ((size = ::recv(accepted, buffer.data(), buffer.size(), 0)) > 0) {
       answer(Json::from_cbor(buffer.begin(), buffer.begin() + size));
     }
+    served_ = true;
+    served_.notify_all();
   }
 
   void answer(const Json& request) {
@@ -73,7 +81,12 @@ class Netd {
     }
     Json reply = {{"ok", true}, {"generation", 41}, {"nanoseconds", 1}};
     if (op == "LeaseSlot") reply["slot"] = next_++;
-    if (op == "Resume" && refuse_resume_) reply = {{"ok", false}, {"code", "NoSlot"}, {"message", "m"}};
+    if (op == "Resume" && on_resume_ == OnResume::kHangUp) {
+      (void)::shutdown(connection_.get(), SHUT_RDWR);
+      return;
+    }
+    if (op == "Resume" && on_resume_ == OnResume::kRefuse)
+      reply = {{"ok", false}, {"code", "NoSlot"}, {"message", "m"}};
     const bool with_fd = (op == "LeaseSlot" || op == "Resume") && reply.at("ok") == true;
     const std::vector<std::uint8_t> bytes = Json::to_cbor(reply);
     iovec part{.iov_base = const_cast<std::uint8_t*>(bytes.data()), .iov_len = bytes.size()};
@@ -95,7 +108,8 @@ class Netd {
     EXPECT_GT(::sendmsg(connection_.get(), &message, MSG_NOSIGNAL), 0);
   }
 
-  const bool refuse_resume_;
+  const OnResume on_resume_;
+  std::atomic<bool> served_ = false;
   Fd listener_;
   std::mutex mutex_;
   Fd connection_;
@@ -173,6 +187,23 @@ TEST_F(NetdLinkTest, AttachedSlotsAreResumedAndOthersAreLost) {
   EXPECT_EQ(netd->operations(), (std::vector<std::string>{"Resume 7", "Seal 7"}));
 }
 
+TEST_F(NetdLinkTest, ADyingNetdThatStillAcceptsCostsNoSlot) {
+  std::optional<Netd> netd(path_);
+  NetdLink link(path_, [this] { connected(); });
+  ASSERT_TRUE(wait_for_connections(1));
+  const auto slot = link.lease();
+  ASSERT_TRUE(slot);
+  ASSERT_TRUE(link.attach(slot.value().id, "eni-01"));
+  netd.reset();
+  netd.emplace(path_, OnResume::kHangUp);
+  netd->wait_for_end();
+  netd.reset();
+  netd.emplace(path_);
+  ASSERT_TRUE(wait_for_connections(2));
+  EXPECT_TRUE(link.seal(slot.value().id));
+  EXPECT_EQ(netd->operations(), (std::vector<std::string>{"Resume 7", "Seal 7"}));
+}
+
 TEST_F(NetdLinkTest, ASlotThatIsNotResumedIsLostAndItsProcessDies) {
   std::optional<Netd> netd(path_);
   NetdLink link(path_, [this] { connected(); });
@@ -187,7 +218,7 @@ TEST_F(NetdLinkTest, ASlotThatIsNotResumedIsLostAndItsProcessDies) {
   link.bind_process(slot.value().id, Fd::own(static_cast<int>(::syscall(SYS_pidfd_open, child, 0))));
   ASSERT_TRUE(link.attach(slot.value().id, "eni-01"));
   netd.reset();
-  netd.emplace(path_, true);
+  netd.emplace(path_, OnResume::kRefuse);
   ASSERT_TRUE(wait_for_connections(2));
   EXPECT_EQ(link.unseal(slot.value().id).error().code, "SlotLost");
   int status = 0;
