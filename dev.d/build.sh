@@ -34,13 +34,16 @@ build_programs() {
   build_targets "$BUILD" "${PROGRAMS[@]}"
 }
 
+# cmd_images [--tests]: with --tests also those of tests that need root in a guest.
 cmd_images() {
+  [[ $# == 0 || "$*" == --tests ]] || die "images [--tests]"
   need_root images
   install_packages images
   # The recipe asks apt for the guest's packages.
   apt-cache show linux-image-cloud-amd64 >/dev/null 2>&1 || step lists "fetching the lists of packages" apt_get update
   mkdir -p "$IMAGES"
   step images "guest images in $IMAGES" "$ROOT/vmm/guest/build-images" "$IMAGES"
+  [[ $# == 0 ]] || step test-images "guest images for tests in $IMAGES/tests" "$ROOT/tests/images/build-images" "$IMAGES/tests"
 }
 
 # our_sources: every C and C++ file of ours, separated by NUL.

@@ -19,6 +19,8 @@ lab_names() {
   LAB_BIN=/var/lib/caisson-$1.bin
   LAB_PINS=/sys/fs/bpf/caisson-$1
   LAB_PIDS=/run/caisson-$1.pids
+  # With the images of tests a function of the runtime "provided.root" is root in its guest.
+  LAB_IMAGES=$IMAGES${CAISSON_TEST_IMAGES:+/tests}
 }
 
 # in_netns NAME CMD...: by setns of the network namespace alone, since `ip netns exec` hides bpffs.
@@ -99,7 +101,7 @@ lab_start_netd() {
 }
 
 lab_start_runnerd() {
-  lab_spawn "$LAB_HOST" runnerd "$LAB_BIN/runnerd" --instance "$LAB" --images "$IMAGES"
+  lab_spawn "$LAB_HOST" runnerd "$LAB_BIN/runnerd" --instance "$LAB" --images "$LAB_IMAGES"
   lab_ready runnerd --unix-socket "$LAB_RUN/runner.sock" http://localhost/healthz
 }
 
@@ -147,7 +149,7 @@ lab_up() {
   if [[ -z ${CAISSON_READY:-} ]]; then
     install_packages run
     build_programs
-    cmd_images
+    cmd_images ${CAISSON_TEST_IMAGES:+--tests}
   fi
   trap 'lab_undo $?' EXIT
   mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf

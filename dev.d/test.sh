@@ -45,7 +45,7 @@ test_layers() {
   if has_layer e2e "$@"; then install_packages run demo images; fi
   configure dev -DCAISSON_TESTS=ON
   build_targets "$BUILD"
-  if has_layer e2e "$@"; then cmd_images; fi
+  if has_layer e2e "$@"; then cmd_images --tests; fi
   pattern=$(IFS='|' && echo "^($*)\$")
   say "tests: $*"
   run_ctest "$BUILD" -L "$pattern"

@@ -78,8 +78,12 @@ class Tool:
 
 
 class Lab:
-    def __init__(self, name):
+    """With `test_images` there is the runtime "provided.root": Python with scapy, whose handlers are root in their
+    guest, with all capabilities (tests/images/build-images)."""
+
+    def __init__(self, name, test_images=False):
         self.name = name
+        self.environment = {**os.environ, "CAISSON_TEST_IMAGES": "1" if test_images else ""}
         self.run = f"/run/caisson-{name}"
         self.state = f"/var/lib/caisson-{name}"
         self.host = f"caisson-{name}-host"
@@ -87,7 +91,7 @@ class Lab:
 
     def dev(self, *arguments, check=True):
         return subprocess.run([os.path.join(ROOT, "dev"), "lab", *arguments], check=check, text=True,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+                              env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
 
     def up(self):
         self.down()
@@ -181,16 +185,17 @@ class Lab:
         out = self.execute("aws", "lambda", *arguments, "--endpoint-url", "http://127.0.0.1:4751", "--output", "json")
         return json.loads(out) if out.strip() else None
 
-    def function(self, name, source, subnet=None, groups=(), environment=None, timeout=30):
+    def function(self, name, source, subnet=None, groups=(), environment=None, timeout=30, runtime="python3.11",
+                 memory=128):
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as file:
             file.writestr("app.py", source)
         with tempfile.NamedTemporaryFile(suffix=".zip") as file:
             file.write(archive.getvalue())
             file.flush()
-            arguments = ["create-function", "--function-name", name, "--runtime", "python3.11", "--handler",
+            arguments = ["create-function", "--function-name", name, "--runtime", runtime, "--handler",
                          "app.handler", "--role", "arn:aws:iam::000000000001:role/test", "--timeout", str(timeout),
-                         "--zip-file", f"fileb://{file.name}"]
+                         "--memory-size", str(memory), "--zip-file", f"fileb://{file.name}"]
             if subnet:
                 arguments += ["--vpc-config", f"SubnetIds={subnet},SecurityGroupIds={','.join(groups)}"]
             if environment:
@@ -247,9 +252,10 @@ class LabCase(unittest.TestCase):
     """A test with a lab of its own, named by INSTANCE; it is removed after the test whatever happened."""
 
     INSTANCE = ""
+    TEST_IMAGES = False
 
     def setUp(self):
-        self.lab = Lab(self.INSTANCE)
+        self.lab = Lab(self.INSTANCE, self.TEST_IMAGES)
         self.addCleanup(self.lab.down)
         # ctest shows a test's output when the test has failed.
         self.addCleanup(self.print_logs)

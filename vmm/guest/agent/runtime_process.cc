@@ -1,10 +1,6 @@
 #include "vmm/guest/agent/runtime_process.hh"
 
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/capability.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,36 +27,15 @@ const char* find_bootstrap() {
   return kBootstraps[0];
 }
 
-[[noreturn]] void fail(const char* step) {
-  ::dprintf(2, "caisson: cannot start the runtime: %s: %s\n", step, std::strerror(errno));
-  ::_exit(127);
-}
-
-void become_function_user() {
-  const rlimit limit{.rlim_cur = 1024, .rlim_max = 1024};
-  const rlimit none{.rlim_cur = 0, .rlim_max = 0};
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0 || ::setrlimit(RLIMIT_NPROC, &limit) != 0 ||
-      ::setrlimit(RLIMIT_CORE, &none) != 0) {
-    fail("setrlimit");
-  }
-  for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability) {
-    if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) fail("drop capabilities");
-  }
-  if (::setgroups(0, nullptr) != 0 || ::setresgid(kFunctionGid, kFunctionGid, kFunctionGid) != 0 ||
-      ::setresuid(kFunctionUid, kFunctionUid, kFunctionUid) != 0) {
-    fail("change the user");
-  }
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("no_new_privs");
-}
-
 [[noreturn]] void run(const char* bootstrap, int output, const vmm::agent::Environment& environment) {
   const int null = ::open("/dev/null", O_RDONLY);
-  if (::dup2(null, 0) < 0 || ::dup2(output, 1) < 0 || ::dup2(output, 2) < 0) fail("dup2");
+  if (::dup2(null, 0) < 0 || ::dup2(output, 1) < 0 || ::dup2(output, 2) < 0) fail_start("dup2");
   (void)::syscall(SYS_close_range, 3U, ~0U, 0U);
-  if (auto status = write_file(std::string(kCgroup) + "cgroup.procs", "0"); !status) fail("join the cgroup");
+  if (auto status = write_file(std::string(kCgroup) + "cgroup.procs", "0"); !status)
+    fail_start("join the cgroup");
   ::setsid();
   become_function_user();
-  if (::chdir("/var/task") != 0 && ::chdir("/") != 0) fail("chdir");
+  if (::chdir("/var/task") != 0 && ::chdir("/") != 0) fail_start("chdir");
   sigset_t empty;
   ::sigemptyset(&empty);
   ::sigprocmask(SIG_SETMASK, &empty, nullptr);
@@ -74,7 +49,7 @@ void become_function_user() {
   pointers.push_back(nullptr);
   char* arguments[] = {const_cast<char*>(bootstrap), nullptr};
   ::execve(bootstrap, arguments, pointers.data());
-  fail(bootstrap);
+  fail_start(bootstrap);
 }
 
 }  // namespace
@@ -136,6 +111,11 @@ std::int64_t RuntimeProcess::max_memory_mib() {
   const std::string text = read_file(std::string(kCgroup) + "memory.peak");
   const std::int64_t bytes = std::strtoll(text.c_str(), nullptr, 10);
   return (bytes + (1 << 20) - 1) >> 20;
+}
+
+[[noreturn]] void fail_start(const char* step) {
+  ::dprintf(2, "caisson: cannot start the runtime: %s: %s\n", step, std::strerror(errno));
+  ::_exit(127);
 }
 
 std::string describe_exit(int wait_status) {

@@ -45,6 +45,13 @@ class RuntimeProcess {
   Fd output_;
 };
 
+/// In the child, before the runtime's first instruction: the user that a function runs as, its limits and what it
+/// gives up for good. Ends the process if that fails.
+void become_function_user();
+
+/// Ends the child, whose runtime can't be started: the step and errno's text go to standard error.
+[[noreturn]] void fail_start(const char* step);
+
 /// "exit status 1", "signal: killed": as Lambda's messages put it.
 std::string describe_exit(int wait_status);
 
