@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Tests: which, in what order, and what must be there first.
 
-LAYERS=(unit golden bpf property netns e2e check)
+LAYERS=(unit golden bpf property netns e2e bench check)
 
 # run_ctest FOLDER [ARG...]: its closing lines are the last that we print.
 run_ctest() {
@@ -38,14 +38,19 @@ test_sanitized() {
 test_layers() {
   local layer pattern
   for layer in "$@"; do has_layer "$layer" "${LAYERS[@]}" || die "there is no layer '$layer': ${LAYERS[*]}"; done
-  for layer in bpf property netns e2e; do
+  for layer in bpf property netns e2e bench; do
     if has_layer "$layer" "$@"; then need_root "test $layer"; fi
   done
   install_packages build test
   if has_layer e2e "$@"; then install_packages run demo images; fi
+  if has_layer bench "$@"; then install_packages run images bench; fi
   configure dev -DCAISSON_TESTS=ON
   build_targets "$BUILD"
-  if has_layer e2e "$@"; then cmd_images --tests; fi
+  if has_layer e2e "$@"; then
+    cmd_images --tests
+  elif has_layer bench "$@"; then
+    cmd_images
+  fi
   pattern=$(IFS='|' && echo "^($*)\$")
   say "tests: $*"
   run_ctest "$BUILD" -L "$pattern"
@@ -60,7 +65,7 @@ cmd_test() {
       ;;
     all)
       need_root test
-      install_packages build test run demo images
+      install_packages build test run demo images bench
       test_sanitized
       test_layers "${LAYERS[@]}"
       ;;

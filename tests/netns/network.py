@@ -44,8 +44,9 @@ def run(*command, check=True):
 class Network(harness.Lab):
     """A lab without runnerd: all that it makes bears the instance's name, so down() finds it whatever is left."""
 
-    def __init__(self, name):
+    def __init__(self, name, slots=4):
         super().__init__(name)
+        self.slots = slots
         self.fabric = f"caisson-{name}"
         self.internet = f"caisson-{name}-internet"
         self.programs = f"{self.state}.bin"
@@ -72,7 +73,7 @@ class Network(harness.Lab):
         os.makedirs(self.programs)
         shutil.copy(os.path.join(BUILD, "bin", "netd"), self.programs)
         self.netd = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.host}", "--", f"{self.programs}/netd",
-                                      "--instance", self.name, "--slots", "4"], stdin=subprocess.DEVNULL)
+                                      "--instance", self.name, "--slots", str(self.slots)], stdin=subprocess.DEVNULL)
         harness.eventually("netd listens", self.answers)
 
     def answers(self):

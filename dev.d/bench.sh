@@ -1,0 +1,17 @@
+# shellcheck shell=bash
+# Benchmarks: tests/bench/NAME_bench.py prints its results as rows of JSON; tests/bench/run.py runs and shows them.
+
+cmd_bench() {
+  case " $* " in
+    *" -h "* | *" --help "*) exec python3 "$ROOT/tests/bench/run.py" --help ;;
+  esac
+  need_root bench
+  install_packages build test run images bench
+  configure dev -DCAISSON_TESTS=ON
+  build_targets "$BUILD" "${PROGRAMS[@]}" bench
+  cmd_images
+  local status=0
+  CAISSON_BUILD=$BUILD CAISSON_READY=1 PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/tests/bench/run.py" "$@" || status=$?
+  own "$ROOT/docs"
+  return "$status"
+}
