@@ -50,7 +50,7 @@ Status listen_tcp(api::Server& server, const std::string& text) {
       std::stoul(port) > 65535) {
     return Error{.code = "BadOption", .message = "--listen-tcp wants ADDRESS:PORT, not " + text};
   }
-  TRYV(server.listen_tcp(text.substr(0, colon), static_cast<std::uint16_t>(std::stoul(port))));
+  TRYV(server.http().listen_tcp(text.substr(0, colon), static_cast<std::uint16_t>(std::stoul(port))));
   return ok();
 }
 
@@ -69,14 +69,14 @@ Status run(Options options) {
 
   boost::asio::io_context io(1);
   api::Server server(io, *daemon);
-  TRYV(server.listen_unix(options.run_dir + "/netd.sock", 0600));
+  TRYV(server.http().listen_unix(options.run_dir + "/netd.sock", 0600));
   if (!options.listen_tcp.empty()) {
     TRYV(listen_tcp(server, options.listen_tcp));
   }
   boost::asio::signal_set signals(io, SIGTERM, SIGINT);
   signals.async_wait([&](const boost::system::error_code&, int) {
     spdlog::info("stopping; the fabric stays as it is");
-    server.stop();
+    server.http().stop();
   });
   spdlog::info("serving at {}", options.run_dir);
   io.run();

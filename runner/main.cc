@@ -223,10 +223,11 @@ Status run(const Options& options) {
       Server::listen({.address = address.first,
                       .port = address.second,
                       .socket_path = options.run_dir + "/runner.sock",
-                      .workers = options.max_environments + 16,
+                      .invocations = options.max_environments,
                       .handle = [&](const HttpRequest& request) { return api.handle(request); },
+                      .is_invocation = &LambdaApi::is_invocation,
                       .body_limit = &LambdaApi::body_limit,
-                      .too_large = &LambdaApi::too_large}));
+                      .refuse = &LambdaApi::refuse}));
   start_lock.unlock();
   std::thread stopper([&] { stop_on_signal(*server); });
   spdlog::info("serving on {} and {}/runner.sock", options.listen, options.run_dir);

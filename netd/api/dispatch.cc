@@ -12,11 +12,9 @@ constexpr std::string_view kPrefix = "/v1/";
 constexpr const char* kDefaultAccount = "000000000001";
 constexpr std::size_t kDeepest = 16;
 
-HttpReply json_reply(const Json& body) {
+http::Response json_reply(const Json& body) {
   // "replace": a string that is not UTF-8 cannot have come in, but must not end the daemon if it does.
-  return {.status = 200,
-          .content_type = "application/json",
-          .body = body.dump(-1, ' ', false, Json::error_handler_t::replace)};
+  return {.body = body.dump(-1, ' ', false, Json::error_handler_t::replace)};
 }
 
 /// Counted before parsing, so that a hostile body costs no memory.
@@ -39,8 +37,11 @@ bool too_deep(std::string_view text) {
   return false;
 }
 
-Result<vpc::AccountId> account_of(const std::string& header) {
-  if (header.empty() || header == "default") return vpc::AccountId{kDefaultAccount};
+/// Only what came over the unix socket may name its account.
+Result<vpc::AccountId> account_of(const http::Request& request) {
+  const std::string& header = request.header("x-caisson-account");
+  if (!request.operator_socket || header.empty() || header == "default")
+    return vpc::AccountId{kDefaultAccount};
   const bool digits = std::all_of(header.begin(), header.end(), [](char c) { return c >= '0' && c <= '9'; });
   if (header.size() != 12 || !digits) {
     return Error{.code = "InvalidParameterValue",
@@ -54,17 +55,17 @@ bool is_inspection(const std::string& name) {
                      [&](const Inspection& inspection) { return name == inspection.name; });
 }
 
-HttpReply reply_to(const Result<Json>& result, const std::string& request_id) {
+http::Response reply_to(const Result<Json>& result, const std::string& request_id) {
   return result ? json_reply(result.value()) : error_reply(result.error(), request_id);
 }
 
-HttpReply get(const HttpRequest& request, core::Backend& backend) {
+http::Response get(const http::Request& request, core::Backend& backend) {
   if (request.target == "/metrics") {
-    return {.status = 200, .content_type = "text/plain; version=0.0.4", .body = backend.metrics()};
+    return {.content_type = "text/plain; version=0.0.4", .body = backend.metrics()};
   }
   if (request.target == "/healthz") {
     const Json health = backend.health();
-    HttpReply reply = json_reply(health);
+    http::Response reply = json_reply(health);
     if (health.value("Status", "ok") != "ok") reply.status = 503;
     return reply;
   }
@@ -81,7 +82,8 @@ bool take_dry_run(Json& parameters) {
   return dry;
 }
 
-void perform(const Operation& operation, core::Request request, core::Backend& backend, ReplyHandler done) {
+void perform(const Operation& operation, core::Request request, core::Backend& backend,
+             http::ReplyHandler done) {
   const auto checked = check_parameters(operation, request.parameters);
   const std::string request_id = request.request_id;
   if (!checked) return done(error_reply(checked.error(), request_id));
@@ -100,8 +102,8 @@ void perform(const Operation& operation, core::Request request, core::Backend& b
 
 }  // namespace
 
-HttpReply error_reply(const Error& error, const std::string& request_id) {
-  HttpReply reply = json_reply(error_body(error, request_id));
+http::Response error_reply(const Error& error, const std::string& request_id) {
+  http::Response reply = json_reply(error_body(error, request_id));
   reply.status = http_status(error);
   return reply;
 }
@@ -118,7 +120,8 @@ Result<Json> parse_body(const std::string& body) {
   return parsed;
 }
 
-void dispatch(HttpRequest request, core::Backend& backend, const RunBlocking& blocking, ReplyHandler done) {
+void dispatch(http::Request request, core::Backend& backend, const RunBlocking& blocking,
+              http::ReplyHandler done) {
   if (request.method == "GET") return done(get(request, backend));
   const auto fail = [&](const Error& error) { done(error_reply(error, request.request_id)); };
   if (request.method != "POST") {
@@ -128,7 +131,7 @@ void dispatch(HttpRequest request, core::Backend& backend, const RunBlocking& bl
     return fail({.code = "NotFound", .message = "Actions are POST /v1/ACTION"});
   }
   const std::string name = request.target.substr(kPrefix.size());
-  const auto account = account_of(request.account);
+  const auto account = account_of(request);
   if (!account) return fail(account.error());
   auto parameters = parse_body(request.body);
   if (!parameters) return fail(parameters.error());

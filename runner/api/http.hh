@@ -1,35 +1,17 @@
-// HTTP requests and responses as values: what the server reads and writes, and the API decides on.
+// What the Lambda API reads of an HTTP request.
 #pragma once
 
-#include <cstddef>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/http/message.hh"
+
 namespace caisson::runner {
 
-struct HttpRequest {
-  std::string method;
-  std::string target;                          ///< as sent, with the query
-  std::map<std::string, std::string> headers;  ///< names in lower case
-  std::string body;
-  bool operator_socket = false;  ///< came over the unix socket
-
-  /// Empty when it is not there.
-  [[nodiscard]] const std::string& header(const std::string& name) const {
-    static const std::string kNone;
-    const auto found = headers.find(name);
-    return found == headers.end() ? kNone : found->second;
-  }
-};
-
-struct HttpResponse {
-  unsigned status = 200;
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string content_type = "application/json";
-  std::string body;
-};
+using HttpRequest = http::Request;
+using HttpResponse = http::Response;
 
 /// A request's target, taken apart: split first, decoded afterwards.
 struct Target {

@@ -112,24 +112,42 @@ const LambdaApi::Route* LambdaApi::find_route(const std::string& method, const T
   return nullptr;
 }
 
-std::size_t LambdaApi::body_limit(const std::string& method, const std::string& target) {
-  const Route* route = find_route(method, parse_target(target));
+std::size_t LambdaApi::body_limit(const HttpRequest& request) {
+  const Route* route = find_route(request.method, parse_target(request.target));
   return route == nullptr ? 1024 : std::max<std::size_t>(route->body_limit, 1024);
 }
 
-HttpResponse LambdaApi::too_large(const std::string& method, const std::string& target) {
-  const Route* route = find_route(method, parse_target(target));
+bool LambdaApi::is_invocation(const HttpRequest& request) {
+  const Route* route = find_route(request.method, parse_target(request.target));
+  return route != nullptr && route->handler == &LambdaApi::invoke;
+}
+
+HttpResponse LambdaApi::refuse(http::Refusal why, const HttpRequest& request) {
+  switch (why) {
+    case http::Refusal::kMalformed:
+      return error_response(
+          {.code = "InvalidRequestContentException", .message = "The request is not HTTP/1.1."});
+    case http::Refusal::kHeaderTooLong: {
+      HttpResponse response = error_response(
+          {.code = "InvalidRequestContentException", .message = "The request's header is too long."});
+      response.status = 431;
+      return response;
+    }
+    case http::Refusal::kBusy:
+      return error_response({.code = "TooManyRequestsException", .message = "Rate Exceeded."});
+    case http::Refusal::kBodyTooLarge:
+      break;
+  }
+  const Route* route = find_route(request.method, parse_target(request.target));
   const std::string operation = route == nullptr ? "requested" : route->operation;
-  HttpResponse response = error_response(
-      {.code = "RequestTooLargeException",
-       .message = "Request must be smaller than " + std::to_string(body_limit(method, target)) +
-                  " bytes for the " + (operation == "Invoke" ? "InvokeFunction" : operation) + " operation"});
-  response.headers.emplace_back("x-amzn-RequestId", random_uuid());
-  return response;
+  return error_response({.code = "RequestTooLargeException",
+                         .message = "Request must be smaller than " + std::to_string(body_limit(request)) +
+                                    " bytes for the " +
+                                    (operation == "Invoke" ? "InvokeFunction" : operation) + " operation"});
 }
 
 HttpResponse LambdaApi::handle(const HttpRequest& request) {
-  const std::string request_id = random_uuid();
+  const std::string& request_id = request.request_id;
   std::string operation = "Unknown";
   Result<HttpResponse> result = dispatch_safely(request, request_id, operation);
   HttpResponse response = result ? std::move(result).value() : error_response(result.error());
@@ -139,7 +157,6 @@ HttpResponse LambdaApi::handle(const HttpRequest& request) {
     spdlog::debug("[{}] {} {} {}", request_id, operation, request.target, response.status);
   }
   parts_.count(operation, response.status);
-  response.headers.emplace_back("x-amzn-RequestId", request_id);
   return response;
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "base/http/server.hh"
 #include "runner/api/http.hh"
 #include "runner/functions/registry.hh"
 #include "runner/invoke/deployer.hh"
@@ -29,13 +30,14 @@ class LambdaApi {
   };
   explicit LambdaApi(Parts parts) : parts_(std::move(parts)) {}
 
-  /// Total: errors are responses. Every response has x-amzn-RequestId.
+  /// Total: errors are responses.
   HttpResponse handle(const HttpRequest& request);
 
   /// How large the body of a request may be: by operation, since a package is larger than an event.
-  static std::size_t body_limit(const std::string& method, const std::string& target);
-  /// The response to a body beyond the limit.
-  static HttpResponse too_large(const std::string& method, const std::string& target);
+  static std::size_t body_limit(const HttpRequest& request);
+  static bool is_invocation(const HttpRequest& request);
+  /// The response to a request that the server won't read or hand over.
+  static HttpResponse refuse(http::Refusal why, const HttpRequest& request);
 
  private:
   struct Call;

@@ -1,4 +1,4 @@
-// HTTP on a TCP port and on a unix socket: one thread reads and writes, workers handle requests.
+// The function API over HTTP: one thread reads and writes, workers handle requests.
 #pragma once
 
 #include <cstddef>
@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/http/server.hh"
 #include "base/result.hh"
 #include "runner/api/http.hh"
 
@@ -14,12 +15,18 @@ namespace caisson::runner {
 struct ServerSettings {
   std::string address = "127.0.0.1";
   unsigned short port = 4751;
-  std::string socket_path;  ///< unlinked before it is bound; mode 0660
-  std::size_t workers = 80;
+  std::string socket_path;  ///< unlinked before it is bound; mode 0660. "": none
+  /// Invocations that are handled at a time. More are refused, as Lambda throttles.
+  std::size_t invocations = 64;
   /// Runs on a worker; may block.
   std::function<HttpResponse(const HttpRequest&)> handle;
-  std::function<std::size_t(const std::string& method, const std::string& target)> body_limit;
-  std::function<HttpResponse(const std::string& method, const std::string& target)> too_large;
+  /// An invocation blocks its worker as long as the function runs. The others have workers of their own, so that
+  /// functions that run long stop nobody from seeing, changing or deleting them.
+  std::function<bool(const HttpRequest&)> is_invocation;
+  std::function<std::size_t(const HttpRequest&)> body_limit;
+  std::function<HttpResponse(http::Refusal, const HttpRequest&)> refuse;
+  http::Limits limits = {
+      .buffered_bytes = 512 << 20, .header_bytes = 64 << 10, .transfer = std::chrono::seconds(60)};
 };
 
 class Server {
@@ -36,6 +43,7 @@ class Server {
   /// From any thread, once.
   void stop();
   [[nodiscard]] unsigned short port() const;
+  [[nodiscard]] http::ServerStats stats() const;
 
  private:
   struct Impl;

@@ -37,7 +37,7 @@ class CommandLine : public testing::Test {
     ASSERT_NE(mkdtemp(folder), nullptr);
     folder_ = folder;
     server_.emplace(io_, backend_);
-    const auto listening = server_->listen_unix(socket(), 0600);
+    const auto listening = server_->http().listen_unix(socket(), 0600);
     ASSERT_TRUE(listening) << listening.error().text();
     thread_ = std::thread([this] { io_.run(); });
   }

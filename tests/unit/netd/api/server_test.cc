@@ -45,11 +45,11 @@ class ServerTest : public testing::Test {
 
   std::string path() const { return folder_ + "/netd.sock"; }
 
-  void start(Limits limits = {}) {
+  void start(http::Limits limits = {}) {
     server_.emplace(io_, backend_, limits);
-    const auto listening = server_->listen_unix(path(), 0600);
+    const auto listening = server_->http().listen_unix(path(), 0600);
     ASSERT_TRUE(listening) << listening.error().text();
-    const auto port = server_->listen_tcp("127.0.0.1", 0);
+    const auto port = server_->http().listen_tcp("127.0.0.1", 0);
     ASSERT_TRUE(port) << port.error().text();
     port_ = port.value();
     thread_ = std::thread([this] { io_.run(); });
@@ -149,7 +149,7 @@ TEST_F(ServerTest, AnswersActionsOnOneConnection) {
   const auto created = receive(fd);
   EXPECT_THAT(created, StartsWith("HTTP/1.1 200 OK\r\n"));
   EXPECT_THAT(created, HasSubstr("Content-Type: application/json\r\n"));
-  EXPECT_THAT(created, HasSubstr("x-amzn-requestid: "));
+  EXPECT_THAT(created, HasSubstr("x-amzn-RequestId: "));
   EXPECT_THAT(created, HasSubstr(R"("CidrBlock":"10.0.0.0/16")"));
   send(fd, post("DescribeVpcs", "") + post("DescribeSubnets", "{}"));  // pipelined
   EXPECT_THAT(receive(fd), HasSubstr(R"("VpcId":"vpc-0)"));
@@ -208,7 +208,7 @@ TEST_F(ServerTest, ErrorsHaveStatusCodeAndRequestId) {
     const auto reply = ask_unix(c.request);
     EXPECT_THAT(reply, StartsWith(std::string("HTTP/1.1 ") + c.status)) << c.name;
     EXPECT_THAT(reply, HasSubstr(std::string(R"("Code":")") + c.code + "\"")) << c.name;
-    const auto id = reply.substr(reply.find("x-amzn-requestid: ") + 18, 36);
+    const auto id = reply.substr(reply.find("x-amzn-RequestId: ") + 18, 36);
     EXPECT_THAT(reply, HasSubstr("\"RequestID\":\"" + id + "\"")) << c.name;
   }
   EXPECT_TRUE(backend_.snapshot()->vpcs.empty());
@@ -238,63 +238,6 @@ TEST_F(ServerTest, LetsAClientContinue) {
   EXPECT_THAT(receive(fd), StartsWith("HTTP/1.1 100 Continue"));
   send(fd, body);
   EXPECT_THAT(receive(fd), StartsWith("HTTP/1.1 200"));
-}
-
-TEST_F(ServerTest, ClosesSilentConnections) {
-  start({.idle = std::chrono::milliseconds(50), .transfer = std::chrono::milliseconds(50)});
-  const Fd silent = connect_unix();
-  EXPECT_TRUE(at_end(silent));
-  const Fd header = connect_unix();
-  send(header, "POST /v1/DescribeVpcs HTTP/1.1\r\n");
-  EXPECT_TRUE(at_end(header));
-  const Fd half = connect_unix();
-  send(half, "POST /v1/DescribeVpcs HTTP/1.1\r\nHost: n\r\nContent-Length: 10\r\n\r\n{");
-  EXPECT_TRUE(at_end(half));
-}
-
-TEST_F(ServerTest, MoreThanTheLimitWait) {
-  start({.connections = 1});
-  Fd first = connect_unix();
-  send(first, post("DescribeVpcs", ""));
-  EXPECT_THAT(receive(first), StartsWith("HTTP/1.1 200"));
-  const Fd second = connect_unix();
-  send(second, post("DescribeVpcs", ""));
-  char c = 0;
-  on_io([] {});  // whatever the server would have done about the second connection
-  EXPECT_EQ(::recv(second.get(), &c, 1, MSG_DONTWAIT), -1);
-  first.reset();
-  EXPECT_THAT(receive(second), StartsWith("HTTP/1.1 200"));
-}
-
-TEST_F(ServerTest, StopClosesIdleConnectionsAndTheSocket) {
-  start();
-  const Fd idle = connect_unix();
-  send(idle, post("DescribeVpcs", ""));
-  EXPECT_THAT(receive(idle), StartsWith("HTTP/1.1 200"));
-  on_io([this] { server_->stop(); });
-  EXPECT_TRUE(at_end(idle));
-  struct stat status {};
-  EXPECT_EQ(::stat(path().c_str(), &status), -1);
-}
-
-TEST_F(ServerTest, TheSocketIsPrivateAndReplacesAnOldOne) {
-  start();
-  struct stat status {};
-  ASSERT_EQ(::stat(path().c_str(), &status), 0);
-  EXPECT_EQ(status.st_mode & 0777, 0600U);
-  boost::asio::io_context io;
-  Server second(io, backend_);
-  EXPECT_TRUE(second.listen_unix(path(), 0660));  // as after a crash, which leaves the file
-  ASSERT_EQ(::stat(path().c_str(), &status), 0);
-  EXPECT_EQ(status.st_mode & 0777, 0660U);
-  const std::string file = folder_ + "/file";
-  std::ofstream(file) << "x";
-  EXPECT_EQ(second.listen_unix(file, 0600).error().code, "EEXIST");
-  EXPECT_EQ(::unlink(file.c_str()), 0);
-  EXPECT_EQ(second.listen_unix(folder_ + "/no/such/folder", 0600).error().code, "ENOENT");
-  EXPECT_EQ(second.listen_unix("/" + std::string(200, 'x'), 0600).error().code, "ENAMETOOLONG");
-  EXPECT_EQ(second.listen_tcp("127.0.0.1", port_).error().code, "EADDRINUSE");
-  EXPECT_EQ(second.listen_tcp("localhost", 0).error().code, "EINVAL");
 }
 
 TEST(ParseBody, CountsBracketsOnlyOutsideOfStrings) {

@@ -1,0 +1,360 @@
+// The server over real sockets, as clients and attackers use it.
+#include "base/http/server.hh"
+
+#include <gmock/gmock.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <fstream>
+#include <future>
+#include <optional>
+#include <thread>
+
+namespace caisson::http {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr std::size_t kMaxBody = 1000;
+
+class HttpServerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char folder[] = "/tmp/caisson-http-test-XXXXXX";
+    ASSERT_NE(mkdtemp(folder), nullptr);
+    folder_ = folder;
+  }
+  void TearDown() override {
+    if (thread_.joinable()) {
+      work_.reset();
+      io_.stop();
+      thread_.join();
+    }
+    server_.reset();
+    EXPECT_EQ(rmdir(folder_.c_str()), 0) << "the server left something behind";
+  }
+
+  std::string path() const { return folder_ + "/s"; }
+
+  Handlers handlers() {
+    return {
+        .handle = [this](Request request, ReplyHandler done) { answer(std::move(request), std::move(done)); },
+        .body_limit = [](const Request&) { return kMaxBody; },
+        .refuse = [](Refusal why, const Request&) { return refuse(why); }};
+  }
+
+  /// "/later" is answered by answer_later(), "/nothing" by 204, all else by what was understood.
+  void answer(Request request, ReplyHandler done) {
+    if (request.target == "/later") {
+      later_.set_value(std::move(done));
+      return;
+    }
+    if (request.target == "/nothing") return done({.status = 204, .content_type = ""});
+    std::string text =
+        request.method + " " + request.target + " " + request.body + " " + request.header("x-a");
+    if (request.operator_socket) text += " uid " + std::to_string(request.peer_uid.value_or(99999));
+    if (request.target == "/large") text = std::string(5000, 'l');
+    done({.headers = {{"X-B", "c"}}, .body = text + " end"});
+  }
+
+  static Response refuse(Refusal why) {
+    switch (why) {
+      case Refusal::kMalformed:
+        return {.status = 400, .body = "malformed"};
+      case Refusal::kHeaderTooLong:
+        return {.status = 431, .body = "header too long"};
+      case Refusal::kBodyTooLarge:
+        return {.status = 413, .body = "too large"};
+      case Refusal::kBusy:
+        break;
+    }
+    return {.status = 503, .body = "busy"};
+  }
+
+  void start(Limits limits = {}) {
+    server_.emplace(io_, handlers(), limits);
+    const auto listening = server_->listen_unix(path(), 0600);
+    ASSERT_TRUE(listening) << listening.error().text();
+    const auto port = server_->listen_tcp("127.0.0.1", 0);
+    ASSERT_TRUE(port) << port.error().text();
+    port_ = port.value();
+    thread_ = std::thread([this] { io_.run(); });
+  }
+
+  /// Runs `work` on the server's thread, to its end.
+  void on_io(const std::function<void()>& work) {
+    std::promise<void> done;
+    boost::asio::post(io_, [&] {
+      work();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+
+  Fd connect_unix() const {
+    Fd fd = Fd::own(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path().copy(address.sun_path, sizeof address.sun_path - 1);
+    return connected(std::move(fd), reinterpret_cast<sockaddr*>(&address), sizeof address);
+  }
+
+  Fd connect_tcp() const {
+    Fd fd = Fd::own(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port_);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return connected(std::move(fd), reinterpret_cast<sockaddr*>(&address), sizeof address);
+  }
+
+  static void send(const Fd& fd, const std::string& text) {
+    std::size_t sent = 0;
+    while (sent < text.size()) {
+      const auto n = ::send(fd.get(), text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
+      if (n <= 0) return;
+      sent += static_cast<std::size_t>(n);
+    }
+  }
+
+  /// One reply: to the end of its Content-Length, or of the connection.
+  static std::string receive(const Fd& fd) {
+    std::string text;
+    char c = 0;
+    std::size_t body = std::string::npos;
+    std::size_t length = 0;
+    while (body == std::string::npos || text.size() < body + length) {
+      if (::recv(fd.get(), &c, 1, 0) != 1) break;
+      text += c;
+      if (body != std::string::npos || !text.ends_with("\r\n\r\n")) continue;
+      body = text.size();
+      const auto header = text.find("Content-Length: ");
+      if (header != std::string::npos) length = std::stoul(text.substr(header + 16));
+    }
+    return text;
+  }
+
+  /// True when the connection has ended, in order or by a reset.
+  static bool at_end(const Fd& fd) {
+    char c = 0;
+    const auto received = ::recv(fd.get(), &c, 1, 0);
+    return received == 0 || (received < 0 && errno == ECONNRESET);
+  }
+
+  static std::string post(const std::string& target, const std::string& body,
+                          const std::string& headers = "") {
+    return "POST " + target + " HTTP/1.1\r\nHost: h\r\n" + headers +
+           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  }
+
+  std::string ask(const std::string& request) const {
+    const Fd fd = connect_unix();
+    send(fd, request);
+    return receive(fd);
+  }
+
+  std::string folder_;
+  std::uint16_t port_ = 0;
+  std::promise<ReplyHandler> later_;
+  boost::asio::io_context io_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
+  std::optional<Server> server_;
+  std::thread thread_;
+
+ private:
+  static Fd connected(Fd fd, const sockaddr* address, socklen_t size) {
+    const timeval patience{60, 0};
+    setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    EXPECT_EQ(::connect(fd.get(), address, size), 0) << strerror(errno);
+    return fd;
+  }
+};
+
+TEST_F(HttpServerTest, AnswersOneRequestAfterTheOther) {
+  start();
+  const Fd fd = connect_tcp();
+  send(fd, post("/x?y=z", "body", "X-A: 1\r\nx-a: 2\r\n"));
+  const std::string reply = receive(fd);
+  EXPECT_THAT(reply, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(reply, HasSubstr("\r\nX-B: c\r\n"));
+  EXPECT_THAT(reply, HasSubstr("\r\nx-amzn-RequestId: "));
+  EXPECT_THAT(reply, HasSubstr("POST /x?y=z body 1,2 end"));
+  send(fd, post("/a", "") + post("/b", ""));  // pipelined
+  EXPECT_THAT(receive(fd), HasSubstr("POST /a "));
+  EXPECT_THAT(receive(fd), HasSubstr("POST /b "));
+  send(fd, post("/nothing", "", "Connection: close\r\n"));
+  const std::string nothing = receive(fd);
+  EXPECT_THAT(nothing, StartsWith("HTTP/1.1 204 "));
+  EXPECT_THAT(nothing, HasSubstr("Connection: close\r\n"));
+  EXPECT_THAT(nothing, Not(HasSubstr("Content-Length")));
+  EXPECT_TRUE(at_end(fd));
+}
+
+TEST_F(HttpServerTest, KnowsWhoIsAtTheUnixSocket) {
+  start();
+  EXPECT_THAT(ask(post("/x", "")), HasSubstr(" uid " + std::to_string(::geteuid()) + " end"));
+}
+
+TEST_F(HttpServerTest, RefusesBeforeItReads) {
+  start();
+  EXPECT_THAT(ask("HELLO\r\n\r\n"), StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(ask("GET / HTTP/1.1\r\nX: " + std::string(20000, 'x') + "\r\n\r\n"),
+              StartsWith("HTTP/1.1 431"));
+  EXPECT_THAT(ask("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n"), StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(ask(post("/", std::string(100000, 'x'))), HasSubstr("too large"));
+  std::string chunks;
+  for (int i = 0; i < 11; ++i)
+    chunks += "64\r\n" + std::string(100, 'x') + "\r\n";
+  const std::string head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  EXPECT_THAT(ask(head + chunks + "0\r\n\r\n"), StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(ask(head + "3\r\nabc\r\n0\r\n\r\n"), HasSubstr("POST / abc "));
+}
+
+TEST_F(HttpServerTest, LetsAClientContinue) {
+  start();
+  const Fd fd = connect_unix();
+  send(fd, "POST /x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+  EXPECT_THAT(receive(fd), StartsWith("HTTP/1.1 100 Continue"));
+  send(fd, "body");
+  EXPECT_THAT(receive(fd), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(HttpServerTest, ClosesSilentConnections) {
+  start({.idle = std::chrono::milliseconds(50), .transfer = std::chrono::milliseconds(50)});
+  const Fd silent = connect_unix();
+  EXPECT_TRUE(at_end(silent));
+  const Fd header = connect_unix();
+  send(header, "POST /x HTTP/1.1\r\n");
+  EXPECT_TRUE(at_end(header));
+  const Fd half = connect_unix();
+  send(half, "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n{");
+  EXPECT_TRUE(at_end(half));
+}
+
+TEST_F(HttpServerTest, WhoWaitsLongestMakesRoom) {
+  start({.connections = 2});
+  const Fd first = connect_unix();
+  send(first, post("/x", ""));
+  EXPECT_THAT(receive(first), StartsWith("HTTP/1.1 200"));
+  const Fd half = connect_unix();
+  send(half, "POST /x HTTP/1.1\r\n");
+  on_io([] {});
+  const Fd third = connect_unix();
+  send(third, post("/x", ""));
+  EXPECT_TRUE(at_end(first));
+  EXPECT_THAT(receive(third), StartsWith("HTTP/1.1 200"));
+  send(half, "Host: h\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_THAT(receive(half), StartsWith("HTTP/1.1 200"));
+  EXPECT_EQ(server_->stats().evicted, 1U);
+}
+
+TEST_F(HttpServerTest, ManySilentConnectionsStopNobody) {
+  start({.connections = 8});
+  std::vector<Fd> silent;
+  for (int i = 0; i < 100; ++i) {
+    silent.push_back(connect_tcp());
+    if (i % 2 == 1) send(silent.back(), "POST /x HTTP/1.1\r\nHost: h\r\n");
+  }
+  const Fd honest = connect_tcp();
+  send(honest, post("/x", ""));
+  EXPECT_THAT(receive(honest), StartsWith("HTTP/1.1 200"));
+  EXPECT_GE(server_->stats().evicted, 90U);
+}
+
+TEST_F(HttpServerTest, ABusyCrowdTakesTurns) {
+  start({.connections = 1});
+  const Fd busy = connect_unix();
+  send(busy, post("/later", ""));
+  ReplyHandler reply = later_.get_future().get();
+  const Fd waiting = connect_unix();
+  send(waiting, post("/x", ""));
+  on_io([] {});  // the server sees it wait, and has nobody to close
+  on_io([] {});
+  char c = 0;
+  EXPECT_EQ(::recv(waiting.get(), &c, 1, MSG_DONTWAIT), -1);
+  EXPECT_EQ(server_->stats().connections, 1U);
+  std::exchange(reply, nullptr)({.body = "at last"});  // who holds it holds the connection
+  const std::string answer = receive(busy);
+  EXPECT_THAT(answer, HasSubstr("at last"));
+  EXPECT_THAT(answer, HasSubstr("Connection: close\r\n"));
+  EXPECT_THAT(receive(waiting), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(HttpServerTest, BodiesBeyondTheBudgetAreRefused) {
+  start({.buffered_bytes = 1200});
+  const Fd slow = connect_unix();
+  send(slow, "POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\n");
+  while (server_->stats().buffered_bytes != 900)
+    on_io([] {});
+  EXPECT_THAT(ask(post("/x", std::string(301, 'x'))), StartsWith("HTTP/1.1 503"));
+  EXPECT_EQ(server_->stats().refused, 1U);
+  EXPECT_THAT(ask(post("/x", std::string(300, 'x'))), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(ask("GET /x HTTP/1.1\r\nHost: h\r\n\r\n"), StartsWith("HTTP/1.1 200"));
+  send(slow, std::string(900, 's'));
+  EXPECT_THAT(receive(slow), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(ask(post("/x", std::string(900, 'x'))), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(ask(post("/large", "")), HasSubstr("lll end"));
+  while (server_->stats().buffered_bytes != 0)
+    on_io([] {});
+}
+
+TEST_F(HttpServerTest, StopClosesIdleConnectionsAndTheSocket) {
+  start();
+  const Fd idle = connect_unix();
+  send(idle, post("/x", ""));
+  EXPECT_THAT(receive(idle), StartsWith("HTTP/1.1 200"));
+  on_io([this] { server_->stop(); });
+  EXPECT_TRUE(at_end(idle));
+  struct stat status {};
+  EXPECT_EQ(::stat(path().c_str(), &status), -1);
+}
+
+TEST_F(HttpServerTest, TheSocketIsPrivateAndReplacesAnOldOne) {
+  start();
+  struct stat status {};
+  ASSERT_EQ(::stat(path().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600U);
+  boost::asio::io_context io;
+  Server second(io, handlers());
+  EXPECT_TRUE(second.listen_unix(path(), 0660));  // as after a crash, which leaves the file
+  ASSERT_EQ(::stat(path().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0660U);
+  const std::string file = folder_ + "/file";
+  std::ofstream(file) << "x";
+  EXPECT_EQ(second.listen_unix(file, 0600).error().code, "EEXIST");
+  EXPECT_EQ(::unlink(file.c_str()), 0);
+  EXPECT_EQ(second.listen_unix(folder_ + "/no/such/folder", 0600).error().code, "ENOENT");
+  EXPECT_EQ(second.listen_unix("/" + std::string(200, 'x'), 0600).error().code, "ENAMETOOLONG");
+  EXPECT_EQ(second.listen_tcp("127.0.0.1", port_).error().code, "EADDRINUSE");
+  EXPECT_EQ(second.listen_tcp("localhost", 0).error().code, "EINVAL");
+}
+
+TEST_F(HttpServerTest, AdoptsSocketsThatListenAlready) {
+  server_.emplace(io_, handlers());
+  Fd listening = Fd::own(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::bind(listening.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::listen(listening.get(), 8), 0);
+  ASSERT_EQ(::getsockname(listening.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  port_ = ntohs(address.sin_port);
+  ASSERT_TRUE(server_->adopt(std::move(listening)));
+  Fd idle = Fd::own(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_EQ(server_->adopt(std::move(idle)).error().code, "EINVAL");
+  thread_ = std::thread([this] { io_.run(); });
+  const Fd fd = connect_tcp();
+  send(fd, post("/x", ""));
+  EXPECT_THAT(receive(fd), StartsWith("HTTP/1.1 200"));
+}
+
+}  // namespace
+}  // namespace caisson::http
