@@ -195,7 +195,10 @@ Ran TestDatapath::run(Program program, const std::string& packet, std::uint32_t 
   options.ctx_size_out = sizeof context;
   if (bpf_prog_test_run_opts(bpf_program__fd(chosen), &options) != 0) fail("run a program");
   out.resize(options.data_size_out);
-  return {.action = static_cast<int>(options.retval), .packet = std::move(out), .mark = context.mark};
+  return {.action = static_cast<int>(options.retval),
+          .packet = std::move(out),
+          .mark = context.mark,
+          .nanoseconds = options.duration};
 }
 
 std::map<std::string, std::string> TestDatapath::dump(const std::string& map) const {

@@ -20,6 +20,7 @@ struct Ran {
   int action = 0;  ///< TC_ACT_OK 0, TC_ACT_SHOT 2, TC_ACT_REDIRECT 7
   std::string packet;
   std::uint32_t mark = 0;
+  std::uint32_t nanoseconds = 0;
 };
 
 struct AuditRecord {
