@@ -117,9 +117,9 @@ Status set_up(const Settings& settings) {
   }
   const auto level = spdlog::level::from_str(settings.level);
   if (level == spdlog::level::off && settings.level != "off") {
-    return Error{.code = "BadOption",
-                 .message = "--log-level is trace, debug, info, warn, error, critical or off, not " +
-                            settings.level};
+    return Error{
+        .code = "BadOption",
+        .message = "--log-level is trace, debug, info, warn, error, critical or off, not " + settings.level};
   }
   const auto format = settings.format == "json" ? Format::kJson : Format::kText;
   auto logger =

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 
+#include "base/version.hh"
 #include "cli/arguments.hh"
 #include "cli/client.hh"
 #include "cli/print.hh"
@@ -111,6 +112,7 @@ class CommandLine {
  public:
   CommandLine(std::ostream& out, std::ostream& err) : out_(out), err_(err) {
     app_.require_subcommand(1);
+    app_.set_version_flag("--version", std::string("caisson ") + version(), "Print the version and exit.");
     app_.fallthrough();
     app_.add_option("--instance", global_.instance, "Which of several netd on this host.")
         ->envname("CAISSON_INSTANCE");

@@ -1,5 +1,4 @@
 // netd: the network's daemon. This file only reads options and wires the parts.
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
@@ -9,34 +8,15 @@
 #include <cerrno>
 #include <csignal>
 
+#include "base/log.hh"
 #include "netd/api/server.hh"
 #include "netd/attach/server.hh"
 #include "netd/core/daemon.hh"
+#include "netd/options.hh"
 #include "netd/privileges.hh"
 
 namespace caisson::netd {
 namespace {
-
-struct Options {
-  core::FabricOptions fabric;
-  std::string state_dir;
-  std::string run_dir;
-  std::string listen_tcp;
-  unsigned runner_uid = 0;
-};
-
-void describe(CLI::App& app, Options& options) {
-  app.add_option("--instance", options.fabric.instance, "Name of a further instance beside the default one");
-  app.add_option("--slots", options.fabric.slots, "Pooled taps for functions")
-      ->capture_default_str()
-      ->check(CLI::Range(0U, 16384U));
-  app.add_option("--state-dir", options.state_dir, "State folder [/var/lib/caisson[-INSTANCE]]");
-  app.add_option("--run-dir", options.run_dir, "Folder of the sockets [/run/caisson[-INSTANCE]]");
-  app.add_option("--listen-tcp", options.listen_tcp,
-                 "ADDRESS:PORT for the API, without authentication: only in a lab's namespace");
-  app.add_option("--runner-uid", options.runner_uid, "User id of runnerd, who may use attach.sock")
-      ->capture_default_str();
-}
 
 Status make_folder(const std::string& path, ::mode_t mode) {
   if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return ok();
@@ -55,7 +35,7 @@ Status listen_tcp(api::Server& server, const std::string& text) {
 }
 
 Status run(Options options) {
-  const std::string name = core::instance_name(options.fabric.instance);
+  const std::string name = core::instance_name(options.instance);
   if (options.state_dir.empty()) options.state_dir = "/var/lib/" + name;
   if (options.run_dir.empty()) options.run_dir = "/run/" + name;
   TRYV(make_folder(options.state_dir, 0700));
@@ -63,7 +43,7 @@ Status run(Options options) {
   TRY(Fd attach_socket, attach::Server::listen(options.run_dir + "/attach.sock", options.runner_uid));
   TRYV(drop_privileges());
   TRY(auto store, core::Store::open(options.state_dir + "/netd.db"));
-  TRY(auto fabric, core::Fabric::open(options.fabric));
+  TRY(auto fabric, core::Fabric::open({.instance = options.instance, .slots = options.slots}));
   TRY(auto daemon, core::Daemon::start(std::move(store), std::move(fabric)));
   const auto attachments = attach::Server::start(*daemon, std::move(attach_socket), options.runner_uid);
 
@@ -87,13 +67,14 @@ Status run(Options options) {
 }  // namespace caisson::netd
 
 int main(int count, char** words) {
-  spdlog::set_default_logger(spdlog::stderr_color_mt("netd"));
   (void)::signal(SIGPIPE, SIG_IGN);
-  CLI::App app{"The network of Caisson: VPCs, their segments and what passes on them.", "netd"};
+  CLI::App app{caisson::netd::kPurpose, "netd"};
   caisson::netd::Options options;
   caisson::netd::describe(app, options);
   CLI11_PARSE(app, count, words);
-  const caisson::Status done = caisson::netd::run(options);
+  caisson::Status done =
+      caisson::log::set_up({.program = "netd", .format = options.log_format, .level = options.log_level});
+  if (done) done = caisson::netd::run(options);
   if (done) return 0;
   spdlog::error("{}", done.error().text());
   return 1;

@@ -2,7 +2,6 @@
 //
 // The daemon is made to be killed: what must last is in the registry before it is acknowledged, microVMs and helpers
 // die with their parent, and a start prunes what a predecessor left.
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/log.hh"
 #include "runner/api/lambda_api.hh"
 #include "runner/api/server.hh"
 #include "runner/functions/code_store.hh"
@@ -24,64 +24,13 @@
 #include "runner/invoke/micro_vm_environment.hh"
 #include "runner/invoke/netd_link.hh"
 #include "runner/metrics/metrics.hh"
+#include "runner/options.hh"
 #include "runner/pool/pool.hh"
 #include "runner/privileges.hh"
 #include "vmm/micro_vm.hh"
 
 namespace caisson::runner {
 namespace {
-
-struct Options {
-  std::string instance;
-  std::string state_dir;
-  std::string run_dir;
-  std::string images = "/var/cache/caisson";
-  std::string listen = "127.0.0.1:4751";
-  std::string region = "us-east-1";
-  std::string log_level = "info";
-  std::uint32_t uid_base = 200000;
-  std::uint32_t uid_count = 1000;
-  std::size_t max_environments = 64;
-  std::uint64_t memory_mib = 0;
-  std::uint64_t snapshot_mib = 2048;
-  std::uint32_t freeze_after_ms = 100;
-  std::uint32_t reclaim_after_s = 600;
-  std::uint32_t init_timeout_s = 0;
-  std::size_t preparations = 3;
-};
-
-void describe(CLI::App& app, Options& options) {
-  app.add_option("--instance", options.instance, "Name of a further instance beside the default one");
-  app.add_option("--state-dir", options.state_dir, "State folder [/var/lib/caisson[-INSTANCE]]");
-  app.add_option("--run-dir", options.run_dir, "Folder of the sockets [/run/caisson[-INSTANCE]]");
-  app.add_option("--images", options.images, "Folder of the guest images")->capture_default_str();
-  app.add_option("--listen", options.listen, "Address and port of the function API")->capture_default_str();
-  app.add_option("--region", options.region, "Region in ARNs and in functions' variables")
-      ->capture_default_str();
-  app.add_option("--log-level", options.log_level, "trace, debug, info, warn or error")
-      ->capture_default_str();
-  app.add_option("--uid-base", options.uid_base, "First user id of the microVMs' range")
-      ->capture_default_str();
-  app.add_option("--uid-count", options.uid_count, "Size of the range; one id a microVM, one for helpers")
-      ->capture_default_str()
-      ->check(CLI::Range(2U, 1'000'000U));
-  app.add_option("--max-environments", options.max_environments, "Execution environments at a time")
-      ->capture_default_str()
-      ->check(CLI::Range(1U, 10'000U));
-  app.add_option("--memory", options.memory_mib,
-                 "Budget of all environments, MiB [three quarters of the machine's]");
-  app.add_option("--snapshot-memory", options.snapshot_mib, "Budget of all snapshots, MiB")
-      ->capture_default_str();
-  app.add_option("--freeze-after", options.freeze_after_ms, "Idle time until an environment is frozen, ms")
-      ->capture_default_str();
-  app.add_option("--reclaim-after", options.reclaim_after_s, "Idle time until an environment is reclaimed, s")
-      ->capture_default_str();
-  app.add_option("--init-timeout", options.init_timeout_s,
-                 "Time for a function's init, s [10, without KVM 60]");
-  app.add_option("--preparations", options.preparations, "Snapshots made at the same time")
-      ->capture_default_str()
-      ->check(CLI::Range(1U, 64U));
-}
 
 void complete(Options& options) {
   const std::string suffix = options.instance.empty() ? "caisson" : "caisson-" + options.instance;
@@ -245,15 +194,15 @@ Status run(const Options& options) {
 int main(int argc, char** argv) {
   using namespace caisson::runner;
   Options options;
-  CLI::App app("Runs functions in microVMs behind an API that Lambda's clients speak.", "runnerd");
+  CLI::App app(kPurpose, "runnerd");
   describe(app, options);
   CLI11_PARSE(app, argc, argv);
   complete(options);
   block_signals();
   (void)::umask(0077);  // functions' variables are in the registry
-  spdlog::set_default_logger(spdlog::stderr_color_mt("runnerd"));
-  spdlog::set_level(spdlog::level::from_str(options.log_level));
-  const caisson::Status status = run(options);
+  caisson::Status status =
+      caisson::log::set_up({.program = "runnerd", .format = options.log_format, .level = options.log_level});
+  if (status) status = run(options);
   if (status) return 0;
   spdlog::critical("{}", status.error().text());
   return 1;

@@ -39,7 +39,8 @@ TEST(Log, JsonHasNoRequestWhereThereIsNone) {
 }
 
 TEST(Log, JsonIsOneLineWhateverTheMessageHolds) {
-  for (const std::string message : {"two\nlines", "a \"quote\" and a \\", "not UTF-8: \xff\xfe", "\x1b[31m"}) {
+  for (const std::string message :
+       {"two\nlines", "a \"quote\" and a \\", "not UTF-8: \xff\xfe", "\x1b[31m"}) {
     const std::string text = format_line(Format::kJson, line(message), false);
     EXPECT_EQ(text.find('\n'), text.size() - 1) << text;
     EXPECT_TRUE(Json::accept(text)) << text;

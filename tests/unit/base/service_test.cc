@@ -18,8 +18,7 @@ Fd listening(int family, int type) {
   sockaddr_storage address{};
   address.ss_family = static_cast<sa_family_t>(family);
   const socklen_t size = family == AF_UNIX ? sizeof(sa_family_t) : sizeof(sockaddr_in);
-  if (family == AF_INET)
-    reinterpret_cast<sockaddr_in*>(&address)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (family == AF_INET) reinterpret_cast<sockaddr_in*>(&address)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   EXPECT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
   EXPECT_EQ(::listen(socket.get(), 1), 0);
   return socket;

@@ -1,0 +1,30 @@
+// The command line of netd: `--help`, the manual page and the completion are made from it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace caisson::netd {
+
+inline constexpr const char* kPurpose =
+    "The network of Caisson: VPCs, their segments and what passes on them.";
+
+struct Options {
+  std::string instance;
+  std::uint32_t slots = 16;
+  std::string state_dir;
+  std::string run_dir;
+  std::string listen_tcp;
+  unsigned runner_uid = 0;
+  std::string log_format = "text";
+  std::string log_level = "info";
+};
+
+/// Adds the options to `app`; parsing fills `options`, which must live as long.
+void describe(CLI::App& app, Options& options);
+
+}  // namespace caisson::netd

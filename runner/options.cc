@@ -1,0 +1,47 @@
+#include "runner/options.hh"
+
+#include <CLI/CLI.hpp>
+
+#include "base/version.hh"
+
+namespace caisson::runner {
+
+void describe(CLI::App& app, Options& options) {
+  app.set_version_flag("--version", std::string("runnerd ") + version(), "Print the version and exit");
+  app.add_option("--instance", options.instance, "Name of a further instance beside the default one");
+  app.add_option("--state-dir", options.state_dir, "State folder [/var/lib/caisson[-INSTANCE]]");
+  app.add_option("--run-dir", options.run_dir, "Folder of the sockets [/run/caisson[-INSTANCE]]");
+  app.add_option("--images", options.images, "Folder of the guest images")->capture_default_str();
+  app.add_option("--listen", options.listen, "Address and port of the function API")->capture_default_str();
+  app.add_option("--region", options.region, "Region in ARNs and in functions' variables")
+      ->capture_default_str();
+  app.add_option("--log-format", options.log_format, "How lines on standard error look: text, or json")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"text", "json"}));
+  app.add_option("--log-level", options.log_level, "The least that is logged")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}));
+  app.add_option("--uid-base", options.uid_base, "First user id of the microVMs' range")
+      ->capture_default_str();
+  app.add_option("--uid-count", options.uid_count, "Size of the range; one id a microVM, one for helpers")
+      ->capture_default_str()
+      ->check(CLI::Range(2U, 1'000'000U));
+  app.add_option("--max-environments", options.max_environments, "Execution environments at a time")
+      ->capture_default_str()
+      ->check(CLI::Range(1U, 10'000U));
+  app.add_option("--memory", options.memory_mib,
+                 "Budget of all environments, MiB [three quarters of the machine's]");
+  app.add_option("--snapshot-memory", options.snapshot_mib, "Budget of all snapshots, MiB")
+      ->capture_default_str();
+  app.add_option("--freeze-after", options.freeze_after_ms, "Idle time until an environment is frozen, ms")
+      ->capture_default_str();
+  app.add_option("--reclaim-after", options.reclaim_after_s, "Idle time until an environment is reclaimed, s")
+      ->capture_default_str();
+  app.add_option("--init-timeout", options.init_timeout_s,
+                 "Time for a function's init, s [10, without KVM 60]");
+  app.add_option("--preparations", options.preparations, "Snapshots made at the same time")
+      ->capture_default_str()
+      ->check(CLI::Range(1U, 64U));
+}
+
+}  // namespace caisson::runner

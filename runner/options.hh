@@ -1,0 +1,39 @@
+// The command line of runnerd: `--help`, the manual page and the completion are made from it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace caisson::runner {
+
+inline constexpr const char* kPurpose =
+    "Runs functions in microVMs behind an API that Lambda's clients speak.";
+
+struct Options {
+  std::string instance;
+  std::string state_dir;
+  std::string run_dir;
+  std::string images = "/var/cache/caisson";
+  std::string listen = "127.0.0.1:4751";
+  std::string region = "us-east-1";
+  std::string log_format = "text";
+  std::string log_level = "info";
+  std::uint32_t uid_base = 200000;
+  std::uint32_t uid_count = 1000;
+  std::size_t max_environments = 64;
+  std::uint64_t memory_mib = 0;
+  std::uint64_t snapshot_mib = 2048;
+  std::uint32_t freeze_after_ms = 100;
+  std::uint32_t reclaim_after_s = 600;
+  std::uint32_t init_timeout_s = 0;
+  std::size_t preparations = 3;
+};
+
+/// Adds the options to `app`; parsing fills `options`, which must live as long.
+void describe(CLI::App& app, Options& options);
+
+}  // namespace caisson::runner
