@@ -100,8 +100,12 @@ lab_start_netd() {
   lab_ready netd --unix-socket "$LAB_RUN/netd.sock" http://localhost/healthz
 }
 
+# CAISSON_RUNNERD_OPTIONS: further options, for benchmarks.
 lab_start_runnerd() {
-  lab_spawn "$LAB_HOST" runnerd "$LAB_BIN/runnerd" --instance "$LAB" --images "$LAB_IMAGES"
+  local options
+  read -ra options <<<"${CAISSON_RUNNERD_OPTIONS:-}"
+  lab_spawn "$LAB_HOST" runnerd "$LAB_BIN/runnerd" --instance "$LAB" --images "$LAB_IMAGES" \
+    "${options[@]}"
   lab_ready runnerd --unix-socket "$LAB_RUN/runner.sock" http://localhost/healthz
 }
 

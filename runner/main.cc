@@ -147,7 +147,10 @@ Status run(const Options& options) {
                          {.region = options.region,
                           .accelerator = accelerator,
                           .init_timeout = init_timeout,
-                          .agent_timeout = std::chrono::seconds(slow ? 20 : 5)});
+                          .agent_timeout = std::chrono::seconds(slow ? 20 : 5),
+                          .on_restore_phase = [&metrics](const char* phase, double seconds) {
+                            metrics.count_restore_phase(phase, seconds);
+                          }});
   Pool pool(factory, pool_settings(options, metrics));
   Deployer deployer(
       {.registry = *registry,

@@ -215,7 +215,8 @@ Result<std::unique_ptr<MicroVm>> MicroVm::boot(const MicroVmSpec& spec, Fd tap, 
   return std::unique_ptr<MicroVm>(std::move(vm));
 }
 
-Result<std::unique_ptr<MicroVm>> MicroVm::restore(const Snapshot& snapshot, const MicroVmSpec& spec, Fd tap) {
+Result<std::unique_ptr<MicroVm>> MicroVm::restore(const Snapshot& snapshot, const MicroVmSpec& spec, Fd tap,
+                                                  const std::function<void()>& spawned) {
   TRYV(check(spec));
   Resources resources;
   TRY(resources.memory, snapshot.memory.duplicate());
@@ -224,6 +225,7 @@ Result<std::unique_ptr<MicroVm>> MicroVm::restore(const Snapshot& snapshot, cons
   resources.tap = std::move(tap);
   TRY(resources.drives, open_drives(spec));
   TRY(auto vm, QemuMicroVm::start(spec, std::move(resources), Start::kRestore));
+  if (spawned) spawned();
   TRYV(vm->load_state(state));
   return std::unique_ptr<MicroVm>(std::move(vm));
 }

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -56,8 +57,10 @@ class MicroVm {
   static Result<std::unique_ptr<MicroVm>> boot(const MicroVmSpec& spec, Fd tap, bool share_memory);
 
   /// Spawns QEMU with the snapshot's memory (copy on write) and state and leaves it paused. There must be a
-  /// tap if and only if there was one at boot. Thread-safe for one snapshot.
-  static Result<std::unique_ptr<MicroVm>> restore(const Snapshot& snapshot, const MicroVmSpec& spec, Fd tap);
+  /// tap if and only if there was one at boot. Thread-safe for one snapshot. `spawned`, if there is one, is called
+  /// when QMP answers and the state is about to be loaded.
+  static Result<std::unique_ptr<MicroVm>> restore(const Snapshot& snapshot, const MicroVmSpec& spec, Fd tap,
+                                                  const std::function<void()>& spawned = {});
 
   virtual ~MicroVm() = default;
 

@@ -56,6 +56,23 @@ class TakenUid {
   std::uint32_t uid_;
 };
 
+/// Tells the observer, if there is one, how long each phase took: from the end of the one before.
+class Phases {
+ public:
+  explicit Phases(const std::function<void(const char*, double)>& observer) : observer_(observer) {}
+
+  void end(const char* phase) {
+    const auto now = Clock::now();
+    if (observer_) observer_(phase, std::chrono::duration<double>(now - since_).count());
+    since_ = now;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  const std::function<void(const char*, double)>& observer_;
+  Clock::time_point since_ = Clock::now();
+};
+
 AgentClient::Deadline in(std::chrono::milliseconds time) {
   return AgentClient::Clock::now() + time;
 }
@@ -266,16 +283,23 @@ Result<SnapshotPointer> MicroVmFactory::prepare(const Deployment& deployment) {
 
 Result<std::unique_ptr<Environment>> MicroVmFactory::restore(const Deployment& deployment,
                                                              const SnapshotPointer& snapshot) {
+  Phases phases(settings_.on_restore_phase);
   TRY(Machine made, make_machine(deployment));
   auto machine = std::make_shared<Machine>(std::move(made));
-  TRY(machine->vm, vmm::MicroVm::restore(*snapshot, machine->spec, std::move(machine->tap)));
+  phases.end("lease");
+  TRY(machine->vm, vmm::MicroVm::restore(*snapshot, machine->spec, std::move(machine->tap),
+                                         [&phases] { phases.end("spawn"); }));
+  phases.end("load");
   TRYV(machine->connect());
   TRYV(machine->vm->resume());
+  phases.end("resume");
   TRYV(machine->agent->restored({.clock_ns = vmm::realtime_ns(),
                                  .entropy = vmm::host_entropy(),
                                  .environment = {{"AWS_LAMBDA_LOG_STREAM_NAME", new_log_stream()}}},
                                 in(settings_.agent_timeout)));
+  phases.end("acknowledge");
   TRYV(attach(*machine, deployment));
+  phases.end("attach");
   return std::unique_ptr<Environment>(std::make_unique<MicroVmEnvironment>(
       machine, machine->slot, *machine->vm, *machine->agent, *machine->log, settings_.agent_timeout));
 }

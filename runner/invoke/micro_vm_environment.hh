@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ struct MicroVmSettings {
   std::chrono::milliseconds init_timeout{10'000};
   /// For an answer of the agent that takes no work (clock, seeds, snapshot).
   std::chrono::milliseconds agent_timeout{10'000};
+  /// Told of each phase of a restore, in order: lease, spawn, load, resume, acknowledge, attach. From any thread.
+  std::function<void(const char* phase, double seconds)> on_restore_phase;
 };
 
 class MicroVmFactory : public EnvironmentFactory {

@@ -32,6 +32,10 @@ struct Metrics::Impl {
           .Name("caisson_environment_start_seconds")
           .Help("Restores, boots, thaws and preparations of snapshots that succeeded")
           .Register(registry);
+  prometheus::Family<prometheus::Histogram>& restore_phases = prometheus::BuildHistogram()
+                                                                  .Name("caisson_restore_phase_seconds")
+                                                                  .Help("Phases of restores")
+                                                                  .Register(registry);
   prometheus::Family<prometheus::Counter>& failures =
       prometheus::BuildCounter()
           .Name("caisson_environment_start_failures_total")
@@ -73,6 +77,10 @@ void Metrics::count_start(const char* what, double seconds, bool succeeded) {
   } else {
     impl_->failures.Add({{"kind", what}}).Increment();
   }
+}
+
+void Metrics::count_restore_phase(const char* phase, double seconds) {
+  impl_->restore_phases.Add({{"phase", phase}}, kSeconds).Observe(seconds);
 }
 
 void Metrics::count_request(const std::string& operation, unsigned status) {
