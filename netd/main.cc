@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "base/limits.hh"
 #include "base/log.hh"
 #include "netd/api/server.hh"
 #include "netd/attach/server.hh"
@@ -38,6 +39,7 @@ Status run(Options options) {
   const std::string name = core::instance_name(options.instance);
   if (options.state_dir.empty()) options.state_dir = "/var/lib/" + name;
   if (options.run_dir.empty()) options.run_dir = "/run/" + name;
+  TRYV(raise_descriptor_limit());
   TRYV(make_folder(options.state_dir, 0700));
   TRYV(make_folder(options.run_dir, 0755));
   TRY(Fd attach_socket, attach::Server::listen(options.run_dir + "/attach.sock", options.runner_uid));

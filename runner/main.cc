@@ -13,6 +13,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/http/metrics.hh"
+#include "base/limits.hh"
 #include "base/log.hh"
 #include "runner/api/lambda_api.hh"
 #include "runner/api/server.hh"
@@ -117,6 +119,7 @@ Result<CodeStore> open_code_store(const Options& options) {
 }
 
 Status run(const Options& options) {
+  TRYV(raise_descriptor_limit());
   TRYV(make_folder(options.state_dir, 0700));
   TRYV(make_folder(options.run_dir, 0755));
   TRY(const Images images, find_images(options.images));
@@ -162,12 +165,17 @@ Status run(const Options& options) {
        .background = [&](std::function<void()> job) { boost::asio::post(background, std::move(job)); }});
   deployer_pointer = &deployer;
   Invoker invoker(deployer, pool, [&](const InvokeRecord& record) { metrics.count_invocation(record); });
+  Server* server_pointer = nullptr;  // set before the first request is read
   LambdaApi api({.registry = *registry,
                  .deployer = deployer,
                  .invoker = invoker,
                  .region = options.region,
                  .offer = images.offer(),
-                 .metrics = [&] { return metrics.text(pool.stats(), netd.is_connected()); },
+                 .metrics =
+                     [&] {
+                       return metrics.text(pool.stats(), netd.is_connected()) +
+                              http::metrics_text(server_pointer->stats());
+                     },
                  .health = [&] { return health(accelerator, images, netd, pool); },
                  .count = [&](const std::string& operation,
                               unsigned status) { metrics.count_request(operation, status); }});
@@ -180,6 +188,7 @@ Status run(const Options& options) {
                       .is_invocation = &LambdaApi::is_invocation,
                       .body_limit = &LambdaApi::body_limit,
                       .refuse = &LambdaApi::refuse}));
+  server_pointer = server.get();
   start_lock.unlock();
   std::thread stopper([&] { stop_on_signal(*server); });
   spdlog::info("serving on {} and {}/runner.sock", options.listen, options.run_dir);

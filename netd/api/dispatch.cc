@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/json_depth.hh"
 #include "netd/api/operations.hh"
 
 namespace caisson::netd::api {
@@ -15,26 +16,6 @@ constexpr std::size_t kDeepest = 16;
 http::Response json_reply(const Json& body) {
   // "replace": a string that is not UTF-8 cannot have come in, but must not end the daemon if it does.
   return {.body = body.dump(-1, ' ', false, Json::error_handler_t::replace)};
-}
-
-/// Counted before parsing, so that a hostile body costs no memory.
-bool too_deep(std::string_view text) {
-  std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kDeepest) return true;
-    } else if ((c == '}' || c == ']') && depth > 0) {
-      --depth;
-    }
-  }
-  return false;
 }
 
 /// Only what came over the unix socket may name its account.
@@ -110,7 +91,7 @@ http::Response error_reply(const Error& error, const std::string& request_id) {
 
 Result<Json> parse_body(const std::string& body) {
   if (body.empty()) return Json::object();
-  if (too_deep(body)) {
+  if (nested_deeper_than(body, kDeepest)) {
     return Error{.code = "SerializationException", .message = "The body is nested deeper than 16 levels"};
   }
   Json parsed = Json::parse(body, nullptr, /*allow_exceptions=*/false);

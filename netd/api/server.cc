@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include "base/http/metrics.hh"
 #include "netd/api/dispatch.hh"
 
 namespace caisson::netd::api {
@@ -40,6 +41,7 @@ class Server::Impl {
         server_(io,
                 {.handle =
                      [this, &backend](http::Request request, http::ReplyHandler done) {
+                       if (request.target == "/metrics") done = with_metrics(std::move(done));
                        dispatch(std::move(request), backend, blocking_, std::move(done));
                      },
                  .body_limit = [](const http::Request&) { return kMaxBody; },
@@ -55,6 +57,14 @@ class Server::Impl {
   http::Server& server() { return server_; }
 
  private:
+  /// Adds the server's own figures to the daemon's.
+  http::ReplyHandler with_metrics(http::ReplyHandler done) {
+    return [this, done = std::move(done)](http::Response reply) {
+      if (reply.status == 200) reply.body += http::metrics_text(server_.stats());
+      done(std::move(reply));
+    };
+  }
+
   boost::asio::thread_pool worker_{1};
   RunBlocking blocking_;
   http::Server server_;

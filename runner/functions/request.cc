@@ -4,6 +4,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/json_depth.hh"
 #include "runner/functions/base64.hh"
 #include "runner/functions/function_name.hh"
 
@@ -12,6 +13,10 @@ namespace caisson::runner {
 namespace {
 
 using Json = nlohmann::json;
+
+constexpr std::size_t kDeepest = 16;
+/// Of a wrong value in an error's message, bytes.
+constexpr std::size_t kMaxShown = 256;
 
 constexpr std::array kReservedVariables = {
     "_HANDLER",
@@ -39,12 +44,18 @@ Error invalid(std::string message) {
 }
 
 Error constraint(const std::string& value, const std::string& member, const std::string& rule) {
+  const std::string shown = value.size() > kMaxShown ? value.substr(0, kMaxShown) + "..." : value;
   return {.code = "ValidationException",
-          .message = "1 validation error detected: Value '" + value + "' at '" + member +
+          .message = "1 validation error detected: Value '" + shown + "' at '" + member +
                      "' failed to satisfy constraint: " + rule};
 }
 
 Result<Json> parse_object(std::string_view body) {
+  if (nested_deeper_than(body, kDeepest)) {
+    return Error{.code = "InvalidRequestContentException",
+                 .message = "Could not parse request body into json: it is nested deeper than " +
+                            std::to_string(kDeepest) + " levels."};
+  }
   Json object = Json::parse(body, nullptr, /*allow_exceptions=*/false);
   if (object.is_object()) return object;
   return Error{.code = "InvalidRequestContentException",

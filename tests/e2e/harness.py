@@ -64,9 +64,9 @@ class Tool:
             raise AssertionError(f"{self.process.args[3:]} ended with status {self.process.wait()}")
         return json.loads(text)
 
-    def finish(self):
+    def finish(self, seconds=60):
         """Closes the tool's stdin, which ends it, and returns its last line."""
-        out, _ = self.process.communicate(timeout=60)
+        out, _ = self.process.communicate(timeout=seconds)
         return json.loads(out.strip().splitlines()[-1])
 
     def kill(self):

@@ -134,6 +134,14 @@ TEST(CreateRequest, NotAnObject) {
   }
 }
 
+TEST(Request, DeepNestingIsRefusedBeforeItIsParsed) {
+  const std::string deep = R"({"Timeout":)" + std::string(10'000'000, '[');
+  EXPECT_EQ(parse_create(deep + std::string(10'000'000, ']') + "}", kOffer).error().code,
+            "InvalidRequestContentException");
+  const std::string wide = R"({"Timeout":")" + std::string(100'000, 'x') + "\"}";
+  EXPECT_LT(parse_create(wide, kOffer).error().message.size(), 1000U);
+}
+
 TEST(CreateRequest, AnUnknownRuntimeNamesTheSupportedOnes) {
   Json body = create_body();
   body["Runtime"] = "nodejs18.x";
