@@ -1,12 +1,15 @@
 #include "base/http/server.hh"
 
+#include <fcntl.h>
 #include <malloc.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <list>
 #include <vector>
@@ -45,6 +48,21 @@ class Trimmer {
   asio::steady_timer timer_;
   bool waiting_ = false;
 };
+
+/// Asio keeps the record of a descriptor for reuse when the descriptor is closed, and never frees it. Records that are
+/// made in a crowd lie between the crowd's other memory and pin its pages for good; made now, they lie together.
+void make_descriptor_records(asio::io_context& io, std::size_t count) {
+  const Fd one = Fd::own(::eventfd(0, EFD_CLOEXEC));
+  std::vector<asio::posix::stream_descriptor> records;
+  records.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const int copy = ::fcntl(one.get(), F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) return;  // then there are never as many connections
+    Code failed;
+    records.emplace_back(io);
+    if (records.back().assign(copy, failed)) ::close(copy);
+  }
+}
 
 /// Accepts until there are as many connections as there may be, and goes on when one is closed.
 class Listener : public std::enable_shared_from_this<Listener> {
@@ -198,7 +216,9 @@ class Server::Impl {
       : io(io_context),
         shared(new Shared{
             .handlers = std::move(handlers), .limits = limits, .budget = Budget(limits.buffered_bytes)}),
-        trimmer(io_context) {}
+        trimmer(io_context) {
+    make_descriptor_records(io, limits.connections);
+  }
 
   template <class Protocol>
   void add(typename Protocol::acceptor acceptor, bool unix_socket, std::string unlink_path = {}) {

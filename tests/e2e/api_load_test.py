@@ -10,9 +10,13 @@ CLIENTS, SLOW = 1000, 3000
 
 class ApiLoad(harness.LabCase):
     INSTANCE = "e2eload"
+    maxDiff = None
 
-    def metric(self, name):
-        connection = harness.UnixConnection(f"{self.lab.run}/netd.sock")
+    def socket(self, daemon):
+        return f"{self.lab.run}/{'netd' if daemon == 'netd' else 'runner'}.sock"
+
+    def metric(self, name, daemon="netd"):
+        connection = harness.UnixConnection(self.socket(daemon))
         try:
             connection.request("GET", "/metrics")
             text = connection.getresponse().read().decode()
@@ -20,10 +24,27 @@ class ApiLoad(harness.LabCase):
             connection.close()
         return float(re.search(rf"^{name} (\S+)$", text, re.MULTILINE)[1])
 
-    def load(self, clients, slow):
-        tool = self.lab.tool(self.lab.host, "api_clients.py", f"{self.lab.run}/netd.sock", clients, slow)
+    def load(self, daemon, clients, slow):
+        tool = self.lab.tool(self.lab.host, "api_clients.py", daemon, self.socket(daemon), clients, slow)
         self.assertEqual(tool.line(), {"silent": slow})
         return tool.finish(seconds=300)
+
+    def idle_memory(self, daemon):
+        """What is kept for good after first use (code pages, the allocator's own) is no leak: the state after a few
+        clients is the idle state."""
+        self.wait_for_idle(daemon)
+        return self.metric("process_resident_memory_bytes", daemon)
+
+    def wait_for_idle(self, daemon):
+        harness.eventually(f"an idle {daemon}", lambda: self.metric("caisson_http_connections", daemon) == 1)
+
+    def assert_as_before(self, daemon, idle):
+        # The silent ones made room, or there would have been no place for anybody else.
+        self.assertGreater(self.metric("caisson_http_evicted_connections_total", daemon), 500)
+        self.wait_for_idle(daemon)
+        self.assertEqual(self.metric("caisson_http_buffered_bytes", daemon), 0)
+        harness.eventually(f"the memory of idle, {idle:.0f} bytes",
+                           lambda: self.metric("process_resident_memory_bytes", daemon) <= 1.1 * idle)
 
     def delete_all(self):
         for vpc in self.described():
@@ -39,14 +60,11 @@ class ApiLoad(harness.LabCase):
             token = {"NextToken": page["NextToken"]}
 
     def test_a_thousand_clients(self):
-        # What is kept for good after first use (code pages, the allocator's own) is no leak: the state after a few
-        # clients is the idle state.
-        self.load(100, 0)
+        self.load("netd", 100, 0)
         self.delete_all()
-        harness.eventually("an idle netd", lambda: self.metric("caisson_http_connections") == 1)
-        idle = self.metric("process_resident_memory_bytes")
+        idle = self.idle_memory("netd")
 
-        done = self.load(CLIENTS, SLOW)
+        done = self.load("netd", CLIENTS, SLOW)
         expected = collections.Counter({"DescribeVpcs 200": 3 * CLIENTS, "CreateVpc 200": CLIENTS // 10})
         bad = collections.Counter(number // 10 % 6 for number in range(1, CLIENTS, 10))
         expected["CreateVpc 400 UnknownParameter"] = bad[0]
@@ -63,15 +81,21 @@ class ApiLoad(harness.LabCase):
         numbers = sorted(int(vpc["Tags"][0]["Value"]) for vpc in made)
         self.assertEqual(numbers, list(range(0, CLIENTS, 10)))
         self.assertEqual(self.lab.caisson("plan"), [])
-        # The silent ones made room, or there would be no place for anybody else.
-        self.assertGreater(self.metric("caisson_http_evicted_connections_total"), 500)
-
         self.delete_all()
         self.assertEqual(self.described(), [])
-        harness.eventually("an idle netd", lambda: self.metric("caisson_http_connections") == 1)
-        self.assertEqual(self.metric("caisson_http_buffered_bytes"), 0)
-        harness.eventually(f"the memory of idle, {idle:.0f} bytes",
-                           lambda: self.metric("process_resident_memory_bytes") <= 1.1 * idle)
+        self.assert_as_before("netd", idle)
+
+        self.load("runnerd", 100, 0)
+        idle = self.idle_memory("runnerd")
+        done = self.load("runnerd", CLIENTS, SLOW)
+        bad = collections.Counter(number // 10 % 6 for number in range(1, CLIENTS, 10))
+        # By the kinds of bad requests: no JSON objects, a member of a wrong type, required ones that are not there.
+        self.assertEqual(done, {"retries": 0, "slowest": done["slowest"], "answers": {
+            "ListFunctions 200": 3 * CLIENTS,
+            "CreateFunction 400 invalidrequestcontentexception": bad[0] + bad[2] + bad[3] + bad[5],
+            "CreateFunction 400 validationexception": bad[1],
+            "CreateFunction 400 invalidparametervalueexception": bad[4]}})
+        self.assert_as_before("runnerd", idle)
 
 
 if __name__ == "__main__":

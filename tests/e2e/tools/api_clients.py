@@ -1,8 +1,9 @@
-"""api_clients.py SOCKET CLIENTS SLOW: CLIENTS API clients at once, each with a connection of its own, beside SLOW that never finish.
+"""api_clients.py DAEMON SOCKET CLIENTS SLOW: CLIENTS API clients at once, beside SLOW that never finish a request.
 
-Every tenth client makes a VPC and tags it with its number; the others describe, or send what must be refused. Prints
+Each client has a connection of its own. Of netd's, every tenth makes a VPC and tags it with its number; the others
+describe, or send what must be refused. Of runnerd's, they list functions or send what must be refused. Prints
 {"silent": N} when the slow ones are connected, and at the end {"answers": {"ACTION STATUS CODE": N}, "retries": N,
-"slowest": seconds}. Clients read a "Connection: close" as HTTP says, and connect again when they are throttled.
+"slowest": seconds}. Clients heed a "Connection: close" as HTTP says.
 """
 
 import asyncio
@@ -11,11 +12,13 @@ import json
 import sys
 import time
 
-path, clients, slow = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+daemon, path, clients, slow = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 answers = collections.Counter()
 retries = 0
 slowest = 0.0
 
+FUNCTIONS = "/2015-03-31/functions"
+BAD_FUNCTIONS = [b"{", b'{"FunctionName":5}', b'{"Timeout":' + b"[" * 100_000, b"[]", b'{"Timeout":"x"}', b"null"]
 BAD = [
     ("CreateVpc", b'{"CidrBlock":"10.0.0.0/16","Cidr":"x"}'),
     ("CreateVpc", b'{"CidrBlock":10}'),
@@ -29,24 +32,26 @@ BAD = [
 async def read_reply(reader):
     head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
     length = int(head.split("content-length: ")[1].split("\r\n")[0])
-    return int(head.split()[1]), json.loads(await reader.readexactly(length)), "connection: close" in head
+    answer = json.loads(await reader.readexactly(length))
+    code = head.split("x-amzn-errortype: ")[1].split("\r\n")[0] if "x-amzn-errortype" in head else ""
+    return int(head.split()[1]), answer.get("Error", {}).get("Code", code), "connection: close" in head
 
 
 class Client:
     def __init__(self):
         self.reader = self.writer = None
 
-    async def ask(self, action, body):
-        """The answer; connects when there is no connection, and again when it was closed before an answer."""
+    async def ask(self, action, body, method="POST", target=None):
+        """Counts the answer; connects when there is no connection, and again when it was closed before an answer."""
         global retries, slowest
         begun = time.monotonic()
         while True:
             try:
                 if self.writer is None:
                     self.reader, self.writer = await asyncio.open_unix_connection(path)
-                self.writer.write(f"POST /v1/{action} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
-                                  .encode() + body)
-                status, answer, closes = await read_reply(self.reader)
+                self.writer.write(f"{method} {target or '/v1/' + action} HTTP/1.1\r\nHost: x\r\n"
+                                  f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+                status, code, closes = await read_reply(self.reader)
             except (asyncio.IncompleteReadError, ConnectionError):
                 self.close()
                 retries += 1
@@ -54,9 +59,8 @@ class Client:
             if closes:
                 self.close()
             slowest = max(slowest, time.monotonic() - begun)
-            code = answer.get("Error", {}).get("Code", "")
             answers[f"{action} {status} {code}".strip()] += 1
-            return answer
+            return
 
     def close(self):
         if self.writer:
@@ -64,7 +68,16 @@ class Client:
         self.writer = None
 
 
-async def run_client(number):
+async def run_function_client(number):
+    client = Client()
+    if number % 10 == 1:
+        await client.ask("CreateFunction", BAD_FUNCTIONS[number // 10 % len(BAD_FUNCTIONS)], "POST", FUNCTIONS)
+    for _ in range(3):
+        await client.ask("ListFunctions", b"", "GET", FUNCTIONS)
+    client.close()
+
+
+async def run_network_client(number):
     client = Client()
     if number % 10 == 0:
         body = {"CidrBlock": "10.0.0.0/16", "TagSpecifications": [
@@ -91,6 +104,7 @@ async def hold_slow(number):
 async def main():
     held = [await hold_slow(number) for number in range(slow)]
     print(json.dumps({"silent": len(held)}), flush=True)
+    run_client = run_network_client if daemon == "netd" else run_function_client
     await asyncio.gather(*(run_client(number) for number in range(clients)))
     for _, writer in held:
         writer.close()
