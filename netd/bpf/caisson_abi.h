@@ -9,7 +9,7 @@
 #include <linux/types.h>
 
 // Raised with every change of this file: pins of another version are not reused.
-#define CAISSON_ABI_VERSION 2
+#define CAISSON_ABI_VERSION 3
 
 #define CAISSON_ID_SIZE 24  // "eni-" and 17 digits, and a NUL; a multiple of 8
 
@@ -26,7 +26,7 @@
 #define CAISSON_FIRST_BLOCK 1     // block 0 holds the well-known ports
 #define CAISSON_BLOCKS 64
 #define CAISSON_DYNAMIC_PORTS 64  // the block's last ones
-#define CAISSON_DYNAMIC_TRIES 8
+#define CAISSON_DYNAMIC_TRIES 8   // of them, for one flow
 
 // skb->mark of a packet that one of our programs sends to a port: this bit and the VPC's number.
 #define CAISSON_MARK 0x80000000u
@@ -46,9 +46,9 @@
   X(MALFORMED)      /* shorter than its headers say */                               \
   X(NOT_IPV4)       /* neither ARP nor IPv4 */                                       \
   X(IP_OPTIONS)     /* an IPv4 header with options */                                \
-  X(FRAGMENT)       /* a fragment of a datagram */                                   \
+  X(FRAGMENT)       /* a fragment that continues none which passed */                \
   X(PROTOCOL)       /* from a function: neither TCP, UDP nor ICMP echo */            \
-  X(ICMP_ERROR)     /* an ICMP message other than echo */                            \
+  X(ICMP_ERROR)     /* ICMP, neither echo nor an error about a tracked flow */       \
   X(SPOOF)          /* source address or MAC that is not the sender's */             \
   X(SG_EGRESS)      /* no rule of the sender's groups admits it */                   \
   X(SG_INGRESS)     /* no rule of the receiver's groups admits it */                 \
@@ -180,7 +180,9 @@ struct caisson_conntrack {
   __u8 direction;  // in which it began
   __u8 answered;   // packets were seen both ways
   __u8 closing;    // TCP: a FIN or RST was seen
-  __u8 pad[5];
+  __u8 pad;
+  __u16 inner_port;  // of a slot's flow: the guest's own port, or echo id
+  __u8 pad2[2];
   char rule[CAISSON_ID_SIZE];
 };
 
@@ -189,19 +191,34 @@ struct caisson_conntrack {
 #define CAISSON_FLOWS_PER_ENI 4096
 #define CAISSON_CONNTRACK_ENTRIES 262144
 
-// dynamic_ports: the last ports of a slot's block.
-struct caisson_dynamic_key {
-  __u32 slot;  // ifindex
-  __u32 epoch;
-  __u8 protocol;
-  __u8 index;
+// fragments: the datagrams of which a program has let the first fragment pass. A device has CAISSON_FRAGMENT_CELLS for
+// each place, chosen by the IP id, so that its datagrams can push out none but its own.
+enum caisson_fragment_place {
+  CAISSON_FRAGMENTS_OUT = 0,   // from_guest; `owner` is the device
+  CAISSON_FRAGMENTS_IN = 1,    // to_guest; the device
+  CAISSON_FRAGMENTS_BACK = 2,  // from_stack; the network interface's number
+};
+#define CAISSON_FRAGMENT_CELLS 64
+#define CAISSON_FRAGMENT_ENTRIES 262144
+struct caisson_fragment_key {
+  __u32 owner;
+  __u8 place;
+  __u8 cell;
   __u8 pad[2];
 };
-struct caisson_dynamic {
-  __u64 last_seen;
-  __u16 original;
-  __u8 pad[6];
+struct caisson_fragment {
+  __u64 began;
+  __u32 next;   // where the next fragment must begin, in bytes; CAISSON_FRAGMENT_LAST: there was the last one
+  __u32 epoch;  // of the slot, 0 for others
+  __u8 source[4];
+  __u8 destination[4];  // both as they came to the program
+  __u16 id;
+  __u16 source_port;  // both as the first fragment left the program
+  __u16 destination_port;
+  __u8 protocol;
+  __u8 pad;
 };
+#define CAISSON_FRAGMENT_LAST 0xffffffffu
 
 // flows: what was decided, for the audit.
 struct caisson_audit_key {
@@ -220,8 +237,12 @@ struct caisson_audit {
   __u64 bytes;
   __u64 first_seen;
   __u64 last_seen;
-  caisson_reason_word reason;  // reason and rule: of the last packet
-  __u32 pad;
+  caisson_reason_word reason;  // reason and rule: of the last packet; they are written under the lock
+#ifdef __bpf__
+  struct bpf_spin_lock lock;  // the kernel knows it by this type's name
+#else
+  __u32 lock;
+#endif
   char eni[CAISSON_ID_SIZE];
   char rule[CAISSON_ID_SIZE];
 };
@@ -241,7 +262,12 @@ struct caisson_drop {
 // abi: one word, CAISSON_ABI_VERSION of who made the pins.
 
 // counters, per-CPU array.
-enum caisson_counter { CAISSON_UNRECORDED = 0, CAISSON_COUNTERS };
+enum caisson_counter {
+  CAISSON_UNRECORDED = 0,  // packets for which flows or drops had no room
+  CAISSON_ARP,             // ARP packets that a port's programs answered, ignored or let out
+  CAISSON_REJECTED,        // and the reason: packets rejected within flows
+  CAISSON_COUNTERS = CAISSON_REJECTED + CAISSON_REASONS
+};
 
 // Idle times after which an entry of conntrack no longer holds (judged at lookup; netd sweeps).
 #define CAISSON_NS 1000000000ull
@@ -250,6 +276,8 @@ enum caisson_counter { CAISSON_UNRECORDED = 0, CAISSON_COUNTERS };
 #define CAISSON_IDLE_UNANSWERED (60ull * CAISSON_NS)
 #define CAISSON_IDLE_STREAM (180ull * CAISSON_NS)  // UDP and the others, answered
 #define CAISSON_IDLE_DATAGRAM (30ull * CAISSON_NS)
+#define CAISSON_IDLE_ORPHAN (60ull * CAISSON_NS)    // of a slot that has another owner now
+#define CAISSON_FRAGMENT_TIME (30ull * CAISSON_NS)  // from a datagram's first fragment to its last
 static inline __u64 caisson_idle_time(const struct caisson_conntrack* entry, __u8 protocol) {
   if (protocol == 6) {  // TCP
     if (entry->closing) return CAISSON_IDLE_CLOSING;
@@ -273,8 +301,8 @@ CAISSON_SIZE(caisson_rule_key, 24);
 CAISSON_SIZE(caisson_route_key, 12);
 CAISSON_SIZE(caisson_flow_key, 16);
 CAISSON_SIZE(caisson_conntrack, 48);
-CAISSON_SIZE(caisson_dynamic_key, 12);
-CAISSON_SIZE(caisson_dynamic, 16);
+CAISSON_SIZE(caisson_fragment_key, 8);
+CAISSON_SIZE(caisson_fragment, 32);
 CAISSON_SIZE(caisson_audit_key, 20);
 CAISSON_SIZE(caisson_audit, 88);
 CAISSON_SIZE(caisson_drop_key, 8);

@@ -3,8 +3,12 @@
 //
 //   seal -> parse -> ARP is answered here -> identity (slot) or anti-spoofing (member) -> conntrack, else groups ->
 //   route -> the target's port, or the subnet's bridge and through it the stack
+//
+// Fragments after their first and ICMP errors have ways of their own beside it: lib/fragments.h, lib/icmp_errors.h.
 #include "netd/bpf/lib/audit.h"
 #include "netd/bpf/lib/conntrack.h"
+#include "netd/bpf/lib/fragments.h"
+#include "netd/bpf/lib/icmp_errors.h"
 #include "netd/bpf/lib/identity.h"
 #include "netd/bpf/lib/security_groups.h"
 
@@ -20,11 +24,12 @@ struct sender {
   struct caisson_eni_key key;
   const struct caisson_slot* slot;  // NULL: a member
   const struct caisson_eni* eni;
+  __u32 device;
 };
 
 // Every address is at the gateway's MAC: the target's own is written when the packet is delivered.
-static __always_inline int answer_arp(struct __sk_buff* skb, const struct sender* sender,
-                                      const struct packet* packet) {
+static __noinline int answer_arp(struct __sk_buff* skb, const struct sender* sender,
+                                 const struct packet* packet) {
   const __u8 gateway[6] = CAISSON_GATEWAY_MAC;
   const __u8 guest[4] = CAISSON_GUEST_ADDRESS;
   const __u8 guest_mac[6] = CAISSON_GUEST_MAC;
@@ -40,6 +45,7 @@ static __always_inline int answer_arp(struct __sk_buff* skb, const struct sender
       (said != 0 && said != word_of(own))) {
     return drop(skb, CAISSON_SPOOF);
   }
+  count(CAISSON_ARP);
   // Replies need no answer, and a probe for the sender's own address must get none.
   if (arp.operation != bpf_htons(1) || word_of(arp.target) == word_of(own)) return TC_ACT_SHOT;
   arp.operation = bpf_htons(2);
@@ -54,22 +60,50 @@ static __always_inline int answer_arp(struct __sk_buff* skb, const struct sender
   return bpf_redirect(skb->ifindex, 0);
 }
 
-// From the guest's identity to the network's. `packet` becomes what the network sees; the bytes are rewritten by
-// write_identity(), when it is decided that the packet goes on.
+static __always_inline __u32 epoch_of(const struct sender* sender) {
+  return sender->slot ? sender->slot->epoch : 0;
+}
+
+static __always_inline struct caisson_conntrack* flow_of(const struct sender* sender,
+                                                         const struct packet* packet) {
+  const struct caisson_flow_key key = flow_key(sender->eni, packet, CAISSON_EGRESS);
+  return bpf_map_lookup_elem(&conntrack, &key);
+}
+
+// From the guest's identity to the network's. `packet` becomes what the network sees, `entry` its flow's if there is
+// one; the bytes are rewritten by write_identity(), when it is decided that the packet goes on.
 static __always_inline int take_identity(struct __sk_buff* skb, const struct sender* sender,
-                                         struct packet* packet) {
+                                         struct packet* packet, struct caisson_conntrack** entry) {
   const __u8 guest[4] = CAISSON_GUEST_ADDRESS;
   if (word_of(packet->source) != word_of(guest)) return CAISSON_SPOOF;
+  if (packet->part == CAISSON_LATER_FRAGMENT) {
+    const int reason =
+        follow_first_fragment(packet, skb->ifindex, CAISSON_FRAGMENTS_OUT, sender->slot->epoch);
+    if (reason) return reason;
+    __builtin_memcpy(packet->source, sender->key.address, 4);
+    *entry = flow_of(sender, packet);
+    return CAISSON_ACCEPTED;
+  }
   if (!packet->has_ports) return CAISSON_PROTOCOL;
   if (packet->protocol == IPPROTO_ICMP && packet->icmp_type != CAISSON_ICMP_ECHO) return CAISSON_PROTOCOL;
   __builtin_memcpy(packet->source, sender->key.address, 4);
-  take_outer_port(sender->slot, skb->ifindex, sender->eni, packet);
+  *entry = take_outer_port(sender->slot, skb->ifindex, sender->eni, packet);
   return packet->source_port == 0 ? CAISSON_PORT_EXHAUSTED : CAISSON_ACCEPTED;
 }
 
 static __always_inline int check_member(const struct sender* sender, const struct packet* packet) {
   if (word_of(packet->source) != word_of(sender->key.address)) return CAISSON_SPOOF;
   return same_mac(packet->source_mac, sender->eni->mac) ? CAISSON_ACCEPTED : CAISSON_SPOOF;
+}
+
+static __always_inline int take_member(struct __sk_buff* skb, const struct sender* sender,
+                                       struct packet* packet, struct caisson_conntrack** entry) {
+  int reason = check_member(sender, packet);
+  if (!reason && packet->part == CAISSON_LATER_FRAGMENT) {
+    reason = follow_first_fragment(packet, skb->ifindex, CAISSON_FRAGMENTS_OUT, 0);
+  }
+  if (!reason) *entry = flow_of(sender, packet);
+  return reason;
 }
 
 static __always_inline void write_identity(struct __sk_buff* skb, const struct packet* packet,
@@ -87,9 +121,9 @@ static __always_inline int is_resolver(const __u8* address) {
   return in_link_local(address) && address[2] == 169 && address[3] == 253;
 }
 
-// The port of the target's network interface, or a reason. 0 < port.
-static __always_inline int find_port(const struct sender* sender, const struct packet* packet, __u8* mac,
-                                     __u32* port) {
+// The port of the target's network interface, or a reason. 0 < port. A slot is found by the target's port number.
+static __always_inline int find_port(const struct sender* sender, const struct packet* packet,
+                                     __u16 target_port, __u8* mac, __u32* port) {
   const __u8 guest_mac[6] = CAISSON_GUEST_MAC;
   struct caisson_eni_key key = {.vpc = sender->key.vpc};
   __builtin_memcpy(key.address, packet->destination, 4);
@@ -100,7 +134,7 @@ static __always_inline int find_port(const struct sender* sender, const struct p
     __builtin_memcpy(mac, target->mac, 6);
     return CAISSON_ACCEPTED;
   }
-  struct caisson_block_key block = {.vpc = key.vpc, .block = packet->destination_port / CAISSON_BLOCK_PORTS};
+  struct caisson_block_key block = {.vpc = key.vpc, .block = target_port / CAISSON_BLOCK_PORTS};
   __builtin_memcpy(block.address, packet->destination, 4);
   const __u32* slot = bpf_map_lookup_elem(&blocks, &block);
   if (!slot) return CAISSON_NO_FLOW;
@@ -122,69 +156,148 @@ static __always_inline __u32 route_of(const struct caisson_eni* eni, const __u8*
   return route ? route->target : 0;
 }
 
-// Up the stack, as received on the subnet's bridge, under the network interface's identity address.
-static __always_inline int to_stack(struct __sk_buff* skb, const struct sender* sender,
-                                    const struct packet* packet, __u16 inner_port) {
+static __always_inline void identity_of(const struct caisson_eni* eni, __u8* address) {
+  const __u32 identity = bpf_htonl(CAISSON_IDENTITY_PREFIX | (eni->number & CAISSON_NUMBER_MASK));
+  __builtin_memcpy(address, &identity, 4);
+}
+
+// Up the stack, as received on the subnet's bridge. The source is the network interface's identity address by now.
+static __always_inline int to_stack(struct __sk_buff* skb, const struct sender* sender) {
   const __u8 gateway[6] = CAISSON_GATEWAY_MAC;
-  const __u32 identity = bpf_htonl(CAISSON_IDENTITY_PREFIX | (sender->eni->number & CAISSON_NUMBER_MASK));
-  __u8 source[4];
-  __builtin_memcpy(source, &identity, 4);
-  if (sender->slot) {
-    write_identity(skb, packet, inner_port, source);
-  } else {
-    set_address(skb, packet, CAISSON_IP_SOURCE, packet->source, source);
-  }
   set_macs(skb, gateway);
   skb->mark = 0;
   return bpf_redirect(sender->eni->bridge, BPF_F_INGRESS);
 }
 
+struct way {
+  __u32 target;
+  __u32 port;
+  __u8 mac[6];
+};
+
+static __noinline int find_way(const struct sender* sender, const struct packet* packet, __u16 target_port,
+                               struct way* way) {
+  way->target = route_of(sender->eni, packet->destination);
+  if (way->target == CAISSON_ROUTE_LOCAL) {
+    return find_port(sender, packet, target_port, way->mac, &way->port);
+  }
+  if (way->target != CAISSON_ROUTE_MANAGED) return CAISSON_NO_ROUTE;
+  return is_forbidden(packet->destination) ? CAISSON_FORBIDDEN_EXIT : CAISSON_ACCEPTED;
+}
+
+static __always_inline int send(struct __sk_buff* skb, const struct sender* sender, const struct way* way) {
+  if (way->target == CAISSON_ROUTE_MANAGED) return to_stack(skb, sender);
+  set_macs(skb, way->mac);
+  skb->mark = CAISSON_MARK | sender->key.vpc;
+  return bpf_redirect(way->port, 0);
+}
+
+// `replaces`: there is an entry, which no longer holds.
+static __noinline int begin_flow(const struct sender* sender, const struct packet* packet,
+                                 const struct caisson_rule* rule, __u32 inner_port, int replaces) {
+  if (!sender || !packet || !rule) return CAISSON_CT_FULL;
+  const struct caisson_flow_key key = flow_key(sender->eni, packet, CAISSON_EGRESS);
+  struct caisson_conntrack fresh = {.last_seen = bpf_ktime_get_ns(), .direction = CAISSON_EGRESS};
+  if (sender->slot) {
+    fresh.slot = sender->device;
+    fresh.epoch = sender->slot->epoch;
+    fresh.inner_port = (__u16)inner_port;
+  }
+  __builtin_memcpy(fresh.rule, rule->id, CAISSON_ID_SIZE);
+  return open_flow(&key, &fresh, replaces);
+}
+
 // Finds the way and sends the packet there. The flow is tracked last: what has no way leaves no entry.
 static __always_inline int forward(struct __sk_buff* skb, const struct sender* sender, struct packet* packet,
-                                   __u16 inner_port) {
+                                   __u16 inner_port, struct caisson_conntrack* entry) {
+  const __u8 guest[4] = CAISSON_GUEST_ADDRESS;
   const struct caisson_rule* rule = 0;
-  const char* rule_id = 0;
-  const struct caisson_flow_key key = flow_key(sender->eni, packet, CAISSON_EGRESS);
-  struct caisson_conntrack* entry = bpf_map_lookup_elem(&conntrack, &key);
   const int tracked = entry && holds(entry, packet->protocol);
   if (is_resolver(packet->destination)) {
     return verdict(skb, packet, sender->eni, CAISSON_EGRESS, CAISSON_NO_RESOLVER, 0);
   }
   if (tracked) {
-    rule_id = entry->rule;
+    rule = rule_of(entry);
   } else {
+    // A later fragment has no ports of its own to be judged by.
+    if (packet->part == CAISSON_LATER_FRAGMENT) return drop(skb, CAISSON_FRAGMENT);
     rule =
         admitting_rule(sender->key.vpc, sender->eni->group_set, CAISSON_EGRESS, packet->destination, packet);
     if (!rule) return verdict(skb, packet, sender->eni, CAISSON_EGRESS, CAISSON_SG_EGRESS, 0);
-    rule_id = rule->id;
   }
-  const __u32 target = route_of(sender->eni, packet->destination);
-  __u8 mac[6] = {};
-  __u32 port = 0;
-  int reason = CAISSON_ACCEPTED;
-  if (target == CAISSON_ROUTE_LOCAL) {
-    reason = find_port(sender, packet, mac, &port);
-  } else if (target == CAISSON_ROUTE_MANAGED) {
-    if (is_forbidden(packet->destination)) reason = CAISSON_FORBIDDEN_EXIT;
-  } else {
-    reason = CAISSON_NO_ROUTE;
-  }
+  struct way way = {};
+  int reason = find_way(sender, packet, packet->destination_port, &way);
   if (reason == CAISSON_ACCEPTED && !tracked) {
-    struct caisson_conntrack fresh = {.last_seen = bpf_ktime_get_ns(),
-                                      .slot = sender->slot ? skb->ifindex : 0,
-                                      .epoch = sender->slot ? sender->slot->epoch : 0,
-                                      .direction = CAISSON_EGRESS};
-    __builtin_memcpy(fresh.rule, rule_id, CAISSON_ID_SIZE);
-    reason = open_flow(&key, &fresh, entry != 0);
+    reason = begin_flow(sender, packet, rule, inner_port, entry != 0);
   }
-  verdict(skb, packet, sender->eni, CAISSON_EGRESS, reason, rule_id);
+  verdict(skb, packet, sender->eni, CAISSON_EGRESS, reason, rule);
   if (reason != CAISSON_ACCEPTED) return TC_ACT_SHOT;
   if (tracked) refresh(entry, packet, CAISSON_EGRESS);
-  if (target == CAISSON_ROUTE_MANAGED) return to_stack(skb, sender, packet, inner_port);
-  if (sender->slot) write_identity(skb, packet, inner_port, packet->source);
-  set_macs(skb, mac);
-  skb->mark = CAISSON_MARK | sender->key.vpc;
-  return bpf_redirect(port, 0);
+  const __u8* said = sender->slot ? guest : packet->source;
+  note_first_fragment(packet, said, skb->ifindex, CAISSON_FRAGMENTS_OUT, epoch_of(sender));
+  if (way.target == CAISSON_ROUTE_MANAGED) {
+    __u8 identity[4];
+    identity_of(sender->eni, identity);
+    if (sender->slot) {
+      write_identity(skb, packet, inner_port, identity);
+    } else {
+      set_address(skb, packet, CAISSON_IP_SOURCE, packet->source, identity);
+    }
+  } else if (sender->slot) {
+    write_identity(skb, packet, inner_port, packet->source);
+  }
+  return send(skb, sender, &way);
+}
+
+// The quoted packet becomes the answer to it.
+static __always_inline void turn(struct packet* quoted) {
+  const __u32 source = word_of(quoted->source);
+  const __u16 source_port = quoted->source_port;
+  __builtin_memcpy(quoted->source, quoted->destination, 4);
+  quoted->source_port = quoted->destination_port;
+  __builtin_memcpy(quoted->destination, &source, 4);
+  quoted->destination_port = source_port;
+}
+
+// An error about a packet that the sender got: of a tracked flow, and back to where that packet came from.
+static __noinline int forward_error(struct __sk_buff* skb, const struct sender* sender,
+                                    struct packet* packet) {
+  const __u8 guest[4] = CAISSON_GUEST_ADDRESS;
+  struct packet answer = {};
+  struct way way = {};
+  if (!sender || !packet) return TC_ACT_SHOT;
+  int reason = parse_quoted(skb, packet, &answer);
+  if (reason) return drop(skb, reason);
+  turn(&answer);
+  const __u8* own = sender->slot ? guest : sender->key.address;
+  if (word_of(packet->source) != word_of(own)) return drop(skb, CAISSON_SPOOF);
+  if (!sender->slot && check_member(sender, packet)) return drop(skb, CAISSON_SPOOF);
+  if (word_of(answer.source) != word_of(own) || word_of(answer.destination) != word_of(packet->destination)) {
+    return drop(skb, CAISSON_ICMP_ERROR);
+  }
+  struct quoted_end end = quoted_end(packet, answer.protocol);
+  end.address_before = word_of(own);
+  end.port_before = bpf_htons(answer.source_port);
+  __builtin_memcpy(answer.source, sender->key.address, 4);
+  __builtin_memcpy(packet->source, sender->key.address, 4);
+  const struct caisson_conntrack* entry =
+      sender->slot ? take_outer_port(sender->slot, skb->ifindex, sender->eni, &answer)
+                   : flow_of(sender, &answer);
+  if (!entry || !holds(entry, answer.protocol)) return drop(skb, CAISSON_ICMP_ERROR);
+  if (sender->slot && (entry->slot != skb->ifindex || entry->epoch != sender->slot->epoch)) {
+    return drop(skb, CAISSON_ICMP_ERROR);
+  }
+  reason = find_way(sender, packet, answer.destination_port, &way);
+  verdict(skb, packet, sender->eni, CAISSON_EGRESS, reason, rule_of(entry));
+  if (reason) return TC_ACT_SHOT;
+  __u8 outer[4];
+  __builtin_memcpy(outer, sender->key.address, 4);
+  if (way.target == CAISSON_ROUTE_MANAGED) identity_of(sender->eni, outer);
+  end.address_after = word_of(outer);
+  end.port_after = bpf_htons(answer.source_port);
+  rewrite_quoted(skb, &end);
+  set_address(skb, packet, CAISSON_IP_SOURCE, own, outer);
+  return send(skb, sender, &way);
 }
 
 SEC("tc")
@@ -192,6 +305,7 @@ int from_guest(struct __sk_buff* skb) {
   struct sender sender = {};
   struct packet packet = {};
   __u32 port = skb->ifindex;
+  sender.device = port;
   sender.slot = bpf_map_lookup_elem(&slots, &port);
   if (sender.slot) {
     if (sender.slot->sealed) return drop(skb, CAISSON_SEALED);
@@ -210,10 +324,13 @@ int from_guest(struct __sk_buff* skb) {
   if (skb->protocol == bpf_htons(ETH_P_ARP)) return answer_arp(skb, &sender, &packet);
   reason = parse_ipv4(skb, &packet);
   if (reason) return drop(skb, reason);
+  if (packet.is_error) return forward_error(skb, &sender, &packet);
   const __u16 inner_port = packet.source_port;
-  reason = sender.slot ? take_identity(skb, &sender, &packet) : check_member(&sender, &packet);
+  struct caisson_conntrack* entry = 0;
+  reason =
+      sender.slot ? take_identity(skb, &sender, &packet, &entry) : take_member(skb, &sender, &packet, &entry);
   if (reason) return drop(skb, reason);
-  return forward(skb, &sender, &packet, inner_port);
+  return forward(skb, &sender, &packet, inner_port, entry);
 }
 
 const char caisson_license[] SEC("license") = "Dual BSD/GPL";

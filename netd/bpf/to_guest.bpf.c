@@ -2,8 +2,14 @@
 // what other programs redirect there, and drops whatever else the stack or a bridge would send.
 #include "netd/bpf/lib/audit.h"
 #include "netd/bpf/lib/conntrack.h"
-#include "netd/bpf/lib/identity.h"
+#include "netd/bpf/lib/fragments.h"
+#include "netd/bpf/lib/icmp_errors.h"
 #include "netd/bpf/lib/security_groups.h"
+
+static __always_inline int is_own(const struct caisson_conntrack* entry, const struct caisson_slot* slot,
+                                  __u32 ifindex) {
+  return entry->slot == ifindex && entry->epoch == slot->epoch;
+}
 
 // To a function: only inside of a flow that this very slot began in this epoch. The arithmetic of blocks is
 // addressing, not policy.
@@ -13,15 +19,14 @@ static __always_inline int deliver_to_slot(struct __sk_buff* skb, const struct c
   const __u8 guest_mac[6] = CAISSON_GUEST_MAC;
   const struct caisson_flow_key key = flow_key(eni, packet, CAISSON_INGRESS);
   struct caisson_conntrack* entry = bpf_map_lookup_elem(&conntrack, &key);
-  if (!entry || !packet->has_ports || !holds(entry, packet->protocol) || entry->slot != skb->ifindex ||
-      entry->epoch != slot->epoch) {
+  if (!entry || !packet->has_ports || !holds(entry, packet->protocol) || !is_own(entry, slot, skb->ifindex)) {
     return verdict(skb, packet, eni, CAISSON_INGRESS, CAISSON_NO_FLOW, 0);
   }
-  const int port = inner_port(slot, skb->ifindex, packet->protocol, packet->destination_port);
-  if (port < 0) return verdict(skb, packet, eni, CAISSON_INGRESS, CAISSON_NO_FLOW, 0);
+  const __u16 port = entry->inner_port;
   refresh(entry, packet, CAISSON_INGRESS);
-  verdict(skb, packet, eni, CAISSON_INGRESS, CAISSON_ACCEPTED, entry->rule);
-  set_port(skb, packet, 2, packet->destination_port, (__u16)port);
+  verdict(skb, packet, eni, CAISSON_INGRESS, CAISSON_ACCEPTED, rule_of(entry));
+  note_first_fragment(packet, packet->source, skb->ifindex, CAISSON_FRAGMENTS_IN, slot->epoch);
+  set_port(skb, packet, 2, packet->destination_port, port);
   set_address(skb, packet, CAISSON_IP_DESTINATION, packet->destination, guest);
   set_macs(skb, guest_mac);
   return TC_ACT_OK;
@@ -31,17 +36,48 @@ static __always_inline int deliver_to_member(struct __sk_buff* skb, __u32 vpc, c
                                              const struct packet* packet) {
   const struct caisson_flow_key key = flow_key(eni, packet, CAISSON_INGRESS);
   struct caisson_conntrack* entry = bpf_map_lookup_elem(&conntrack, &key);
+  int reason = CAISSON_ACCEPTED;
+  const struct caisson_rule* rule = 0;
   if (entry && holds(entry, packet->protocol)) {
     refresh(entry, packet, CAISSON_INGRESS);
-    return verdict(skb, packet, eni, CAISSON_INGRESS, CAISSON_ACCEPTED, entry->rule);
+    rule = rule_of(entry);
+  } else {
+    // A later fragment has no ports of its own to be judged by.
+    if (packet->part == CAISSON_LATER_FRAGMENT) return drop(skb, CAISSON_FRAGMENT);
+    rule = admitting_rule(vpc, eni->group_set, CAISSON_INGRESS, packet->source, packet);
+    if (!rule) return verdict(skb, packet, eni, CAISSON_INGRESS, CAISSON_SG_INGRESS, 0);
+    struct caisson_conntrack fresh = {.last_seen = bpf_ktime_get_ns(), .direction = CAISSON_INGRESS};
+    __builtin_memcpy(fresh.rule, rule->id, CAISSON_ID_SIZE);
+    reason = open_flow(&key, &fresh, entry != 0);
   }
-  const struct caisson_rule* rule =
-      admitting_rule(vpc, eni->group_set, CAISSON_INGRESS, packet->source, packet);
-  if (!rule) return verdict(skb, packet, eni, CAISSON_INGRESS, CAISSON_SG_INGRESS, 0);
-  struct caisson_conntrack fresh = {.last_seen = bpf_ktime_get_ns(), .direction = CAISSON_INGRESS};
-  __builtin_memcpy(fresh.rule, rule->id, CAISSON_ID_SIZE);
-  const int reason = open_flow(&key, &fresh, entry != 0);
-  return verdict(skb, packet, eni, CAISSON_INGRESS, reason, rule->id);
+  if (reason == CAISSON_ACCEPTED) {
+    note_first_fragment(packet, packet->source, skb->ifindex, CAISSON_FRAGMENTS_IN, 0);
+  }
+  return verdict(skb, packet, eni, CAISSON_INGRESS, reason, rule);
+}
+
+// An error about a packet that the receiver sent, from its target or from a router on the way.
+static __noinline int deliver_error(struct __sk_buff* skb, const struct caisson_slot* slot,
+                                    const struct caisson_eni* eni, const struct packet* packet) {
+  const __u8 guest[4] = CAISSON_GUEST_ADDRESS;
+  const __u8 guest_mac[6] = CAISSON_GUEST_MAC;
+  struct packet quoted = {};
+  if (!eni || !packet) return TC_ACT_SHOT;
+  const int reason = parse_quoted(skb, packet, &quoted);
+  if (reason) return drop(skb, reason);
+  const struct caisson_flow_key key = flow_key(eni, &quoted, CAISSON_EGRESS);
+  const struct caisson_conntrack* entry = bpf_map_lookup_elem(&conntrack, &key);
+  if (word_of(quoted.source) != word_of(packet->destination) || !entry || !holds(entry, quoted.protocol) ||
+      (slot && !is_own(entry, slot, skb->ifindex))) {
+    return drop(skb, CAISSON_ICMP_ERROR);
+  }
+  const __u16 port = entry->inner_port;
+  verdict(skb, packet, eni, CAISSON_INGRESS, CAISSON_ACCEPTED, rule_of(entry));
+  if (!slot) return TC_ACT_OK;
+  set_quoted_source(skb, packet, &quoted, guest, port);
+  set_address(skb, packet, CAISSON_IP_DESTINATION, packet->destination, guest);
+  set_macs(skb, guest_mac);
+  return TC_ACT_OK;
 }
 
 SEC("tc")
@@ -60,12 +96,19 @@ int to_guest(struct __sk_buff* skb) {
     key = *member;
   }
   if (skb->mark != (CAISSON_MARK | key.vpc)) return drop(skb, CAISSON_UNMARKED);
-  if (skb->protocol == bpf_htons(ETH_P_ARP)) return TC_ACT_OK;  // our own answer
+  if (skb->protocol == bpf_htons(ETH_P_ARP)) {  // our own answer
+    count(CAISSON_ARP);
+    return TC_ACT_OK;
+  }
   const struct caisson_eni* eni = bpf_map_lookup_elem(&enis, &key);
   if (!eni) return drop(skb, CAISSON_UNKNOWN_PORT);
-  const int reason = parse_ipv4(skb, &packet);
+  int reason = parse_ipv4(skb, &packet);
+  if (!reason && packet.part == CAISSON_LATER_FRAGMENT) {
+    reason = follow_first_fragment(&packet, port, CAISSON_FRAGMENTS_IN, slot ? slot->epoch : 0);
+  }
   if (reason) return drop(skb, reason);
   if (word_of(packet.destination) != word_of(key.address)) return drop(skb, CAISSON_NO_DESTINATION);
+  if (packet.is_error) return deliver_error(skb, slot, eni, &packet);
   return slot ? deliver_to_slot(skb, slot, eni, &packet) : deliver_to_member(skb, key.vpc, eni, &packet);
 }
 

@@ -1,5 +1,6 @@
 #include "netd/core/sweep.hh"
 
+#include <algorithm>
 #include <ctime>
 
 #include "base/bytes.hh"
@@ -19,8 +20,22 @@ std::uint64_t now() {
 
 using Table = std::map<std::string, std::string>;
 
+/// Has the slot that began the flow another owner, or none, by now? `slots` is the map.
+bool is_orphan(const Table& slots, const caisson_conntrack& entry) {
+  if (entry.slot == 0) return false;  // a member's
+  const auto slot = slots.find(bytes_of(entry.slot));
+  return slot == slots.end() || value_of<caisson_slot>(slot->second).epoch != entry.epoch;
+}
+
+/// A flow whose owner is gone stays for as long as late packets may come: until then no other gets its ports.
+std::uint64_t idle_time(const Table& slots, const caisson_conntrack& entry, std::uint8_t protocol) {
+  const std::uint64_t idle = caisson_idle_time(&entry, protocol);
+  return is_orphan(slots, entry) ? std::min<std::uint64_t>(idle, CAISSON_IDLE_ORPHAN) : idle;
+}
+
 /// Entries that no longer hold, or whose network interface is gone. `eni_flows` has the interfaces that there are.
 Status sweep_conntrack(const kernel::Datapath& datapath, const Table& eni_flows, std::uint64_t time) {
+  TRY(const auto slots, datapath.dump("slots"));
   TRY(const auto tracked, datapath.dump("conntrack"));
   for (const auto& [key, value] : tracked) {
     const auto flow = value_of<caisson_flow_key>(key);
@@ -28,7 +43,7 @@ Status sweep_conntrack(const kernel::Datapath& datapath, const Table& eni_flows,
     const std::string number = bytes_of(flow.eni);
     const bool has_interface = eni_flows.contains(number);
     const bool holds =
-        time < entry.last_seen || time - entry.last_seen <= caisson_idle_time(&entry, flow.protocol);
+        time < entry.last_seen || time - entry.last_seen <= idle_time(slots, entry, flow.protocol);
     if (has_interface && holds) continue;
     TRYV(datapath.erase("conntrack", key));
     if (!has_interface) continue;
@@ -44,16 +59,12 @@ Status sweep_conntrack(const kernel::Datapath& datapath, const Table& eni_flows,
   return ok();
 }
 
-/// Ports that a slot's former epoch mapped; those of the present one the programs take over by themselves.
-Status sweep_dynamic_ports(const kernel::Datapath& datapath, std::uint64_t time) {
-  TRY(const auto mapped, datapath.dump("dynamic_ports"));
-  for (const auto& [key, value] : mapped) {
-    const auto port = value_of<caisson_dynamic_key>(key);
-    const auto entry = value_of<caisson_dynamic>(value);
-    const auto slot = datapath.get("slots", bytes_of(port.slot));
-    const bool current = !slot.empty() && value_of<caisson_slot>(slot).epoch == port.epoch;
-    if (current || time < entry.last_seen || time - entry.last_seen <= CAISSON_IDLE_STREAM) continue;
-    TRYV(datapath.erase("dynamic_ports", key));
+Status sweep_fragments(const kernel::Datapath& datapath, std::uint64_t time) {
+  TRY(const auto noted, datapath.dump("fragments"));
+  for (const auto& [key, value] : noted) {
+    const auto began = value_of<caisson_fragment>(value).began;
+    if (time < began || time - began <= CAISSON_FRAGMENT_TIME) continue;
+    TRYV(datapath.erase("fragments", key));
   }
   return ok();
 }
@@ -75,7 +86,7 @@ Status sweep_flows(const kernel::Datapath& datapath) {
   const std::uint64_t time = now();
   TRY(const auto interfaces, datapath.dump("eni_flows"));
   TRYV(sweep_conntrack(datapath, interfaces, time));
-  TRYV(sweep_dynamic_ports(datapath, time));
+  TRYV(sweep_fragments(datapath, time));
   return sweep_records(datapath, time);
 }
 

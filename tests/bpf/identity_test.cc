@@ -138,11 +138,11 @@ TEST_P(Identity, APortThatBecomesFreeMovesNoFlow) {
   const auto second = datapath_.run(Program::kFromGuest, build(sent(1064, target_.address)));
   ASSERT_EQ(second.action, kRedirect);
   ASSERT_NE(view(first.packet).source_port, view(second.packet).source_port);
-  for (const auto& [key, value] : datapath_.dump("dynamic_ports")) {
-    auto entry = value_of<caisson_dynamic>(value);
-    if (entry.original != 1000) continue;
+  for (const auto& [key, value] : datapath_.dump("conntrack")) {
+    auto entry = value_of<caisson_conntrack>(value);
+    if (entry.inner_port != 1000) continue;
     entry.last_seen -= CAISSON_IDLE_STREAM + CAISSON_NS;
-    datapath_.put("dynamic_ports", key, bytes_of(entry));
+    datapath_.put("conntrack", key, bytes_of(entry));
   }
   const auto third = datapath_.run(Program::kFromGuest, build(sent(1064, target_.address)));
   ASSERT_EQ(third.action, kRedirect);

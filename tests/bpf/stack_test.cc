@@ -59,7 +59,7 @@ TEST_F(Stack, WhatHasNoIdentityIsDropped) {
   parts.options = true;
   expect_drop(Program::kFromStack, build(parts), CAISSON_IP_OPTIONS);
   parts = to_identity(target_);
-  parts.fragment = 0x2000;
+  parts.fragment = 0x0001;
   expect_drop(Program::kFromStack, build(parts), CAISSON_FRAGMENT);
   parts = to_identity(target_);
   parts.ethertype = 0x86dd;

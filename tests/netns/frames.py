@@ -54,6 +54,51 @@ def ipv4(source, destination, protocol, body):
     return header[:10] + struct.pack("!H", ~ones_sum(header) & 0xFFFF) + header[12:] + body
 
 
+def fragments(source, destination, protocol, body, identity, size=1480):
+    """The packets of one datagram: fragments with bodies of `size` bytes."""
+    packets = []
+    for at in range(0, len(body), size):
+        more = 0x2000 if at + size < len(body) else 0
+        header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body[at:at + size]), identity, more | at // 8, 64, protocol, 0)
+        header += socket.inet_aton(source) + socket.inet_aton(destination)
+        packets.append(header[:10] + struct.pack("!H", ~ones_sum(header) & 0xFFFF) + header[12:] + body[at:at + size])
+    return packets
+
+
+def joined(packets):
+    """The frame of the datagram whose fragments these are, in their order, without gaps."""
+    body = b""
+    for packet in packets:
+        (offset,) = struct.unpack_from("!H", packet, 6)
+        if (offset & 0x1FFF) * 8 != len(body):
+            raise AssertionError(f"not the next fragment: {packet[:20].hex()}")
+        body += packet[20:]
+    first = packets[0]
+    whole = ipv4(socket.inet_ntoa(first[12:16]), socket.inet_ntoa(first[16:20]), first[9], body)
+    return b"\0" * 14 + whole
+
+
+def icmp_error(kind, code, quoted, mtu=0):
+    body = struct.pack("!BBHHH", kind, code, 0, 0, mtu) + quoted
+    return body[:2] + struct.pack("!H", ~ones_sum(body) & 0xFFFF) + body[4:]
+
+
+class ReceivedError:
+    """An ICMP error that came, with right checksums also in what it quotes."""
+
+    def __init__(self, packet):
+        if packet[9] != 1 or ones_sum(packet[:20]) != 0xFFFF or ones_sum(packet[20:]) != 0xFFFF:
+            raise AssertionError(f"no ICMP with right checksums: {packet.hex()}")
+        self.source, self.destination = socket.inet_ntoa(packet[12:16]), socket.inet_ntoa(packet[16:20])
+        self.kind, self.code, self.mtu = packet[20], packet[21], struct.unpack_from("!H", packet, 26)[0]
+        self.quoted = packet[28:]
+        if ones_sum(self.quoted[:20]) != 0xFFFF:
+            raise AssertionError(f"wrong checksum of the quoted header: {packet.hex()}")
+        self.quoted_source = socket.inet_ntoa(self.quoted[12:16])
+        self.quoted_destination = socket.inet_ntoa(self.quoted[16:20])
+        self.quoted_ports = struct.unpack_from("!HH", self.quoted, 20)
+
+
 class Received:
     """A frame that came; an error in any of its checksums is one of the test."""
 

@@ -82,17 +82,24 @@ class Guest:
         at = 6 if protocol == 17 else 16
         header = struct.pack("=BBHHHH", frames.NEEDS_CHECKSUM if partial else 0, 0, 0, 0, 34 if partial else 0,
                              at if partial else 0)
-        packet = frames.ipv4(self.ADDRESS, destination, protocol, body)
+        self.send_packet(frames.ipv4(self.ADDRESS, destination, protocol, body), header)
+
+    def send_packet(self, packet, header=bytes(HEADER)):
         os.write(self.tap, header + frames.GATEWAY_MAC + frames.GUEST_MAC + b"\x08\0" + packet)
 
     def receive(self, seconds=5):
-        """The next IPv4 frame, or nothing."""
+        """The next IPv4 packet, or nothing."""
+        packet = self.receive_packet(seconds)
+        return None if packet is None else frames.Received(bytes(14) + packet)
+
+    def receive_packet(self, seconds=5):
+        """The same, its bytes without padding."""
         while select.select([self.tap], [], [], seconds)[0]:
             frame = os.read(self.tap, 65536)[self.HEADER:]
             if frame[12:14] == b"\x08\0":
                 if frame[:12] != frames.GUEST_MAC + frames.GATEWAY_MAC:
                     raise AssertionError(f"not the guest's: {frame.hex()}")
-                return frames.Received(frame)
+                return frame[14:14 + struct.unpack_from("!H", frame, 16)[0]]
         return None
 
     def close(self):

@@ -243,7 +243,7 @@ void TestDatapath::forget_records() {
 void TestDatapath::forget() {
   forget_records();
   impl_->clear("conntrack");
-  impl_->clear("dynamic_ports");
+  impl_->clear("fragments");
 }
 
 caisson_slot slot_of(const vpc::State& state, const vpc::NetworkInterface& interface, std::uint16_t block,

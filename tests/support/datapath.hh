@@ -63,7 +63,7 @@ class TestDatapath {
   [[nodiscard]] std::map<std::string, std::string> dump(const std::string& map) const;
   /// Empties flows and drops.
   void forget_records();
-  /// And conntrack and the dynamic ports.
+  /// And conntrack and the fragments.
   void forget();
 
  private:

@@ -110,7 +110,7 @@ std::string build(const PacketParts& parts) {
   header += static_cast<char>(parts.options ? 0x46 : 0x45);
   header += '\0';
   put16(header, kIp + (parts.options ? 4 : 0) + body.size());
-  put16(header, 7);
+  put16(header, parts.id);
   put16(header, parts.fragment);
   header += '\x40';
   header += static_cast<char>(parts.protocol);
@@ -120,6 +120,54 @@ std::string build(const PacketParts& parts) {
   if (parts.options) put32(header, 0x01010101);
   set16(header, 10, checksum(header));
   return packet + header + body;
+}
+
+std::string with_fragment(std::string packet, std::uint16_t flags_and_offset) {
+  set16(packet, kEthernet + 2, static_cast<std::uint16_t>(packet.size() - kEthernet));
+  set16(packet, kEthernet + 6, flags_and_offset);
+  set16(packet, kEthernet + 10, 0);
+  set16(packet, kEthernet + 10, checksum(packet.substr(kEthernet, kIp)));
+  return packet;
+}
+
+std::vector<std::string> fragments_of(const std::string& packet, std::size_t size) {
+  std::vector<std::string> fragments;
+  const std::string headers = packet.substr(0, kEthernet + kIp);
+  const std::string body = packet.substr(kEthernet + kIp);
+  for (std::size_t at = 0; at < body.size(); at += size) {
+    const bool more = at + size < body.size();
+    fragments.push_back(with_fragment(headers + body.substr(at, size),
+                                      static_cast<std::uint16_t>((more ? 0x2000U : 0U) | at / 8)));
+  }
+  return fragments;
+}
+
+std::string whole_of(const std::vector<std::string>& fragments) {
+  std::string packet = fragments.at(0).substr(0, kEthernet + kIp);
+  for (const auto& fragment : fragments) {
+    packet += fragment.substr(kEthernet + kIp);
+  }
+  return with_fragment(packet, 0);
+}
+
+std::string build_error(const ErrorParts& parts, const std::string& quoted) {
+  std::string body;
+  body += static_cast<char>(parts.type);
+  body += static_cast<char>(parts.code);
+  put16(body, 0);
+  put16(body, 0);
+  put16(body, parts.mtu);
+  body += quoted.substr(kEthernet, parts.bytes);
+  set16(body, 2, checksum(body));
+  const std::string made = build({.source_mac = parts.source_mac,
+                                  .source = parts.source,
+                                  .destination = parts.destination,
+                                  .protocol = 1});
+  return with_fragment(made.substr(0, kEthernet + kIp) + body, 0);
+}
+
+std::string quoted_of(const std::string& error) {
+  return error.substr(0, kEthernet) + error.substr(kEthernet + kIp + 8);
 }
 
 std::string build_arp(const MacAddress& sender_mac, Ipv4Address sender, Ipv4Address target) {

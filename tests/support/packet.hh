@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/ipv4.hh"
 #include "base/mac.hh"
@@ -20,6 +21,7 @@ struct PacketParts {
   std::uint16_t destination_port = 5000;
   int icmp_type = 8;  ///< then source_port is the id
   int icmp_code = 0;
+  std::uint16_t id = 7;        ///< the IP header's
   std::uint16_t fragment = 0;  ///< the header's 16 bits of flags and offset
   bool options = false;        ///< four bytes of NOPs
   std::uint8_t tcp_flags = 0x02;
@@ -28,6 +30,28 @@ struct PacketParts {
 };
 
 std::string build(const PacketParts& parts);
+
+/// The packet in fragments with bodies of `size` bytes (a multiple of 8), the last one with what is left.
+std::vector<std::string> fragments_of(const std::string& packet, std::size_t size);
+/// Fragments in their order put together.
+std::string whole_of(const std::vector<std::string>& fragments);
+/// The packet with other 16 bits of flags and offset.
+std::string with_fragment(std::string packet, std::uint16_t flags_and_offset);
+
+/// An ICMP error from `source` to the sender of the quoted packet, or to another address: type, code, next-hop MTU.
+/// It quotes the packet's first `bytes`, from its IP header on.
+struct ErrorParts {
+  MacAddress source_mac;
+  Ipv4Address source;
+  Ipv4Address destination;
+  int type = 3;
+  int code = 4;
+  std::uint16_t mtu = 1400;
+  std::size_t bytes = 20 + 8;
+};
+std::string build_error(const ErrorParts& parts, const std::string& quoted);
+/// What an error quotes, as a packet with the error's Ethernet header.
+std::string quoted_of(const std::string& error);
 
 /// An ARP request.
 std::string build_arp(const MacAddress& sender_mac, Ipv4Address sender, Ipv4Address target);

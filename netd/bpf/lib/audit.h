@@ -3,7 +3,12 @@
 
 #include "netd/bpf/lib/packet.h"
 
-static __always_inline int drop(struct __sk_buff* skb, __u32 reason) {
+static __always_inline void count(__u32 counter) {
+  __u64* found = bpf_map_lookup_elem(&counters, &counter);
+  if (found) (*found)++;
+}
+
+__noinline int drop(struct __sk_buff* skb, __u32 reason) {
   const struct caisson_drop_key key = {.port = skb->ifindex, .reason = reason};
   struct caisson_drop* found = bpf_map_lookup_elem(&drops, &key);
   if (found) {
@@ -13,38 +18,46 @@ static __always_inline int drop(struct __sk_buff* skb, __u32 reason) {
     return TC_ACT_SHOT;
   }
   const struct caisson_drop first = {.packets = 1, .bytes = skb->len, .last_seen = bpf_ktime_get_ns()};
-  bpf_map_update_elem(&drops, &key, &first, BPF_NOEXIST);
+  if (bpf_map_update_elem(&drops, &key, &first, BPF_NOEXIST)) count(CAISSON_UNRECORDED);
   return TC_ACT_SHOT;
 }
 
-static __always_inline void count(__u32 counter) {
-  __u64* found = bpf_map_lookup_elem(&counters, &counter);
-  if (found) (*found)++;
+// Reason and rule are of one packet, whoever writes and reads at the same time: they change under the lock. Most packets
+// change neither, and need none.
+static __always_inline void set_decision(struct caisson_audit* found, __u32 reason,
+                                         const struct caisson_rule* rule) {
+  __u64 wanted[3] = {}, there[3];
+  if (rule) __builtin_memcpy(wanted, rule->id, sizeof wanted);
+  __builtin_memcpy(there, found->rule, sizeof there);
+  if (found->reason == reason && there[0] == wanted[0] && there[1] == wanted[1] && there[2] == wanted[2]) {
+    return;
+  }
+  bpf_spin_lock(&found->lock);
+  found->reason = reason;
+  __builtin_memcpy(found->rule, wanted, sizeof wanted);
+  bpf_spin_unlock(&found->lock);
 }
 
-// `rule`: the deciding rule's id (CAISSON_ID_SIZE bytes), or NULL when none decided.
-static __noinline int record(struct __sk_buff* skb, const struct caisson_audit_key* key,
-                             const struct caisson_eni* eni, __u32 reason, const char* rule) {
+// `rule`: the deciding one, or NULL when none decided. Not static, as the other functions that are called: the verifier
+// looks at such a function once, and not once for each way to it.
+__noinline int record(struct __sk_buff* skb, const struct caisson_audit_key* key,
+                      const struct caisson_eni* eni, __u32 reason, const struct caisson_rule* rule) {
   const __u64 now = bpf_ktime_get_ns();
   struct caisson_audit* found;
   if (!key || !eni) return 0;
+  if (reason != CAISSON_ACCEPTED && reason < CAISSON_REASONS) count(CAISSON_REJECTED + reason);
   found = bpf_map_lookup_elem(&flows, key);
   if (found) {
     __sync_fetch_and_add(&found->packets, 1);
     __sync_fetch_and_add(&found->bytes, skb->len);
     found->last_seen = now;
-    found->reason = reason;
-    if (rule) {
-      __builtin_memcpy(found->rule, rule, CAISSON_ID_SIZE);
-    } else {
-      __builtin_memset(found->rule, 0, CAISSON_ID_SIZE);
-    }
+    set_decision(found, reason, rule);
     return 0;
   }
   struct caisson_audit first = {
       .packets = 1, .bytes = skb->len, .first_seen = now, .last_seen = now, .reason = reason};
   __builtin_memcpy(first.eni, eni->id, CAISSON_ID_SIZE);
-  if (rule) __builtin_memcpy(first.rule, rule, CAISSON_ID_SIZE);
+  if (rule) __builtin_memcpy(first.rule, rule->id, CAISSON_ID_SIZE);
   if (bpf_map_update_elem(&flows, key, &first, BPF_NOEXIST)) count(CAISSON_UNRECORDED);
   return 0;
 }
@@ -53,7 +66,7 @@ static __noinline int record(struct __sk_buff* skb, const struct caisson_audit_k
 // other side sees.
 static __always_inline int verdict(struct __sk_buff* skb, const struct packet* packet,
                                    const struct caisson_eni* eni, __u8 direction, __u32 reason,
-                                   const char* rule) {
+                                   const struct caisson_rule* rule) {
   const struct caisson_audit_key key = {
       .eni = eni->number,
       .source = {packet->source[0], packet->source[1], packet->source[2], packet->source[3]},

@@ -23,6 +23,10 @@ static __always_inline struct caisson_flow_key flow_key(const struct caisson_eni
   return key;
 }
 
+static __always_inline const struct caisson_rule* rule_of(const struct caisson_conntrack* entry) {
+  return (const struct caisson_rule*)entry->rule;
+}
+
 static __always_inline void refresh(struct caisson_conntrack* entry, const struct packet* packet,
                                     __u8 direction) {
   entry->last_seen = bpf_ktime_get_ns();

@@ -14,6 +14,10 @@
 #define CAISSON_ICMP_ECHO 8
 #define CAISSON_TCP_FIN 0x01
 #define CAISSON_TCP_RST 0x04
+#define CAISSON_LONGEST_BODY 65515  // of an IPv4 packet without options
+
+// How much of a datagram a packet is.
+enum { CAISSON_WHOLE = 0, CAISSON_FIRST_FRAGMENT, CAISSON_LATER_FRAGMENT };
 
 struct packet {
   __u8 destination_mac[6];
@@ -23,10 +27,17 @@ struct packet {
   __u16 source_port;  // host order; ICMP echo: the id on the side that asked, 0 on the other
   __u16 destination_port;
   __u16 rule_port_be;  // what a rule is about: the destination port, or ICMP type and code
+  __u16 id;            // of the datagram, host order
+  __u16 length;        // of the IPv4 packet
   __u8 protocol;
   __u8 tcp_flags;
   __u8 icmp_type;
   __u8 has_ports;  // TCP, UDP or ICMP echo
+  __u8 is_error;   // ICMP that speaks of another packet
+  __u8 part;
+  __u8 more;  // fragments come after it
+  __u8 pad[3];
+  __u32 begin;  // of the fragment, in bytes
 };
 
 // Younger than `idle`? Signed: another CPU may have written a time that is later than ours.
@@ -48,6 +59,10 @@ static __always_inline int same_mac(const __u8* a, const __u8* b) {
   return word_of(a) == word_of(b) && a_end == b_end;
 }
 
+static __always_inline int is_icmp_error(__u8 type) {
+  return type == 3 || type == 11 || type == 12;  // unreachable, time exceeded, parameter problem
+}
+
 static __always_inline int parse_icmp(struct __sk_buff* skb, struct packet* packet) {
   __u8 header[8];
   if (bpf_skb_load_bytes(skb, CAISSON_L4, header, sizeof header)) return CAISSON_MALFORMED;
@@ -59,7 +74,8 @@ static __always_inline int parse_icmp(struct __sk_buff* skb, struct packet* pack
   } else if (header[0] == CAISSON_ICMP_ECHO_REPLY) {
     packet->destination_port = id;
   } else {
-    return CAISSON_ICMP_ERROR;
+    packet->is_error = is_icmp_error(header[0]) && packet->part == CAISSON_WHOLE;
+    return packet->is_error ? CAISSON_ACCEPTED : CAISSON_ICMP_ERROR;
   }
   packet->has_ports = 1;
   return CAISSON_ACCEPTED;
@@ -83,7 +99,22 @@ static __always_inline int parse_ethernet(struct __sk_buff* skb, struct packet* 
   return bpf_skb_load_bytes(skb, 0, packet->destination_mac, 12) ? CAISSON_MALFORMED : CAISSON_ACCEPTED;
 }
 
-// An IPv4 packet. `packet` is zeroed but for the Ethernet addresses.
+// A fragment must leave no doubt about the headers: the first one has them whole, no later one begins inside of them
+// (RFC 1858, RFC 3128), and all end within the longest packet.
+static __always_inline int parse_fragment(struct __sk_buff* skb, struct packet* packet,
+                                          __u16 flags_and_offset) {
+  const __u32 header = packet->protocol == IPPROTO_TCP ? 20 : 8;
+  const __u32 body = packet->length - 20u;
+  packet->begin = (flags_and_offset & 0x1fff) * 8u;
+  packet->more = (flags_and_offset & 0x2000) != 0;
+  packet->part = packet->begin == 0 ? CAISSON_FIRST_FRAGMENT : CAISSON_LATER_FRAGMENT;
+  if (skb->len < ETH_HLEN + (__u32)packet->length) return CAISSON_MALFORMED;
+  if (packet->length <= 20 || packet->begin + body > CAISSON_LONGEST_BODY) return CAISSON_FRAGMENT;
+  if (packet->more && body % 8 != 0) return CAISSON_FRAGMENT;
+  return (packet->begin == 0 ? body : packet->begin) < header ? CAISSON_FRAGMENT : CAISSON_ACCEPTED;
+}
+
+// An IPv4 packet. `packet` is zeroed but for the Ethernet addresses. A later fragment's ports are not known yet.
 static __always_inline int parse_ipv4(struct __sk_buff* skb, struct packet* packet) {
   struct iphdr ip;
   if (skb->protocol != bpf_htons(ETH_P_IP)) return CAISSON_NOT_IPV4;
@@ -91,9 +122,16 @@ static __always_inline int parse_ipv4(struct __sk_buff* skb, struct packet* pack
   __builtin_memcpy(packet->source, &ip.saddr, 4);
   __builtin_memcpy(packet->destination, &ip.daddr, 4);
   packet->protocol = ip.protocol;
+  packet->length = bpf_ntohs(ip.tot_len);
+  packet->id = bpf_ntohs(ip.id);
   if (ip.ihl != 5)
     return CAISSON_IP_OPTIONS;  // the addresses are known nevertheless: from_uplink judges them
-  if (ip.frag_off & bpf_htons(0x3fff)) return CAISSON_FRAGMENT;  // "more fragments", or an offset
+  const __u16 fragment = bpf_ntohs(ip.frag_off) & 0x3fff;  // "more fragments", or an offset
+  if (fragment) {
+    const int reason = parse_fragment(skb, packet, fragment);
+    if (reason) return reason;
+    if (packet->part == CAISSON_LATER_FRAGMENT) return CAISSON_ACCEPTED;
+  }
   if (ip.protocol == IPPROTO_ICMP) return parse_icmp(skb, packet);
   if (ip.protocol == IPPROTO_TCP || ip.protocol == IPPROTO_UDP) return parse_ports(skb, packet);
   return CAISSON_ACCEPTED;
@@ -105,7 +143,9 @@ static __always_inline void set_address(struct __sk_buff* skb, const struct pack
                                         const __u8* from, const __u8* to) {
   const __u32 before = word_of(from), after = word_of(to);
   bpf_l3_csum_replace(skb, ETH_HLEN + 10, before, after, 4);
-  if (packet->protocol == IPPROTO_TCP) {
+  if (packet->part == CAISSON_LATER_FRAGMENT) {
+    // The checksum is in the first one.
+  } else if (packet->protocol == IPPROTO_TCP) {
     bpf_l4_csum_replace(skb, CAISSON_L4 + 16, before, after, 4 | BPF_F_PSEUDO_HDR);
   } else if (packet->protocol == IPPROTO_UDP) {
     bpf_l4_csum_replace(skb, CAISSON_L4 + 6, before, after, 4 | BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0);
@@ -120,7 +160,7 @@ static __always_inline void set_address(struct __sk_buff* skb, const struct pack
 static __always_inline void set_port(struct __sk_buff* skb, const struct packet* packet, __u32 offset,
                                      __u16 from_host, __u16 to_host) {
   const __u16 from = bpf_htons(from_host), to = bpf_htons(to_host);
-  if (from == to) return;
+  if (from == to || packet->part == CAISSON_LATER_FRAGMENT) return;
   if (packet->protocol == IPPROTO_TCP) {
     bpf_l4_csum_replace(skb, CAISSON_L4 + 16, from, to, 2);
   } else if (packet->protocol == IPPROTO_UDP) {

@@ -9,9 +9,8 @@
 
 #include "netd/bpf/lib/packet.h"
 
-static __always_inline const struct caisson_rule* admitting_rule(__u32 vpc, __u32 group_set, __u8 direction,
-                                                                 const __u8* peer,
-                                                                 const struct packet* packet) {
+static __noinline const struct caisson_rule* admitting_rule(__u32 vpc, __u32 group_set, __u8 direction,
+                                                            const __u8* peer, const struct packet* packet) {
   const __u32* generation = bpf_map_lookup_elem(&vpcs, &vpc);
   if (!generation) return 0;
   struct caisson_class_key address = {
