@@ -5,11 +5,13 @@
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <csignal>
 
 #include "base/limits.hh"
 #include "base/log.hh"
+#include "base/service.hh"
 #include "netd/api/server.hh"
 #include "netd/attach/server.hh"
 #include "netd/core/daemon.hh"
@@ -35,6 +37,51 @@ Status listen_tcp(api::Server& server, const std::string& text) {
   return ok();
 }
 
+/// The sockets that systemd passed, by what they are for. Missing ones are made.
+struct Listeners {
+  Fd attach;
+  std::vector<Fd> http;
+  bool operators = false;  ///< a unix socket is among `http`
+};
+
+Result<Listeners> take_listeners() {
+  Listeners taken;
+  for (Fd& socket : service::take_listeners()) {
+    const auto kind = service::kind_of(socket);
+    if (kind == service::Listener::kOther || (kind == service::Listener::kSeqpacketUnix && taken.attach)) {
+      return Error{.code = "BadSocket",
+                   .message = "netd takes one SOCK_SEQPACKET unix socket, and stream sockets"};
+    }
+    if (kind == service::Listener::kSeqpacketUnix) {
+      taken.attach = std::move(socket);
+    } else {
+      taken.operators = taken.operators || kind == service::Listener::kStreamUnix;
+      taken.http.push_back(std::move(socket));
+    }
+  }
+  return taken;
+}
+
+Status listen(api::Server& server, Listeners& listeners, const Options& options) {
+  for (Fd& socket : listeners.http) {
+    TRYV(server.http().adopt(std::move(socket)));
+  }
+  if (!listeners.operators) {
+    TRYV(server.http().listen_unix(options.run_dir + "/netd.sock", 0600));
+  }
+  if (options.listen_tcp.empty()) return ok();
+  return listen_tcp(server, options.listen_tcp);
+}
+
+/// From the thread that serves: a loop that hangs is not alive.
+void beat(boost::asio::steady_timer& timer, std::chrono::microseconds interval) {
+  service::notify("WATCHDOG=1");
+  timer.expires_after(interval / 2);
+  timer.async_wait([&timer, interval](const boost::system::error_code& cancelled) {
+    if (!cancelled) beat(timer, interval);
+  });
+}
+
 Status run(Options options) {
   const std::string name = core::instance_name(options.instance);
   if (options.state_dir.empty()) options.state_dir = "/var/lib/" + name;
@@ -42,25 +89,30 @@ Status run(Options options) {
   TRYV(raise_descriptor_limit());
   TRYV(make_folder(options.state_dir, 0700));
   TRYV(make_folder(options.run_dir, 0755));
-  TRY(Fd attach_socket, attach::Server::listen(options.run_dir + "/attach.sock", options.runner_uid));
+  TRY(Listeners listeners, take_listeners());
+  if (!listeners.attach) {
+    TRY(listeners.attach, attach::Server::listen(options.run_dir + "/attach.sock", options.runner_uid));
+  }
   TRYV(drop_privileges());
   TRY(auto store, core::Store::open(options.state_dir + "/netd.db"));
   TRY(auto fabric, core::Fabric::open({.instance = options.instance, .slots = options.slots}));
   TRY(auto daemon, core::Daemon::start(std::move(store), std::move(fabric)));
-  const auto attachments = attach::Server::start(*daemon, std::move(attach_socket), options.runner_uid);
+  const auto attachments = attach::Server::start(*daemon, std::move(listeners.attach), options.runner_uid);
 
   boost::asio::io_context io(1);
   api::Server server(io, *daemon);
-  TRYV(server.http().listen_unix(options.run_dir + "/netd.sock", 0600));
-  if (!options.listen_tcp.empty()) {
-    TRYV(listen_tcp(server, options.listen_tcp));
-  }
+  TRYV(listen(server, listeners, options));
+  boost::asio::steady_timer heart(io);
+  if (const auto interval = service::watchdog_interval()) beat(heart, *interval);
   boost::asio::signal_set signals(io, SIGTERM, SIGINT);
   signals.async_wait([&](const boost::system::error_code&, int) {
     spdlog::info("stopping; the fabric stays as it is");
+    service::notify("STOPPING=1");
+    heart.cancel();
     server.http().stop();
   });
   spdlog::info("serving at {}", options.run_dir);
+  service::notify("READY=1");
   io.run();
   return ok();
 }

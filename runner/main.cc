@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <csignal>
@@ -16,6 +17,7 @@
 #include "base/http/metrics.hh"
 #include "base/limits.hh"
 #include "base/log.hh"
+#include "base/service.hh"
 #include "runner/api/lambda_api.hh"
 #include "runner/api/server.hh"
 #include "runner/functions/code_store.hh"
@@ -98,6 +100,7 @@ void stop_on_signal(Server& server) {
   int caught = 0;
   (void)::sigwait(&signals, &caught);
   spdlog::info("stopping");
+  service::notify("STOPPING=1");
   server.stop();
 }
 
@@ -113,13 +116,19 @@ void block_signals() {
 Result<CodeStore> open_code_store(const Options& options) {
   std::error_code failed;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
+  // Beside us in a build folder, in libexec when installed.
+  auto unzip = self.parent_path() / "caisson-unzip";
+  if (!std::filesystem::exists(unzip, failed))
+    unzip = self.parent_path().parent_path() / "libexec/caisson/caisson-unzip";
   return CodeStore::open(options.state_dir + "/code",
-                         {.unzip = (self.parent_path() / "caisson-unzip").string(),
-                          .uid = options.uid_base + options.uid_count - 1});
+                         {.unzip = unzip.string(), .uid = options.uid_base + options.uid_count - 1});
 }
 
 Status run(const Options& options) {
   TRYV(raise_descriptor_limit());
+  auto passed = service::take_listeners();
+  const bool socket_is_ours = std::ranges::none_of(
+      passed, [](const Fd& socket) { return service::kind_of(socket) == service::Listener::kStreamUnix; });
   TRYV(make_folder(options.state_dir, 0700));
   TRYV(make_folder(options.run_dir, 0755));
   TRY(const Images images, find_images(options.images));
@@ -183,6 +192,7 @@ Status run(const Options& options) {
       Server::listen({.address = address.first,
                       .port = address.second,
                       .socket_path = options.run_dir + "/runner.sock",
+                      .listening = std::move(passed),
                       .invocations = options.max_environments,
                       .handle = [&](const HttpRequest& request) { return api.handle(request); },
                       .is_invocation = &LambdaApi::is_invocation,
@@ -192,10 +202,13 @@ Status run(const Options& options) {
   start_lock.unlock();
   std::thread stopper([&] { stop_on_signal(*server); });
   spdlog::info("serving on {} and {}/runner.sock", options.listen, options.run_dir);
+  if (const auto interval = service::watchdog_interval())
+    server->every(*interval / 2, [] { service::notify("WATCHDOG=1"); });
+  service::notify("READY=1");
   server->run();
   // Slots go back in order where that is quick; an invocation or a preparation that runs on ends with the process.
   (void)pool.shut_down(std::chrono::seconds(2));
-  (void)::unlink((options.run_dir + "/runner.sock").c_str());
+  if (socket_is_ours) (void)::unlink((options.run_dir + "/runner.sock").c_str());
   spdlog::shutdown();
   std::_Exit(0);
 }

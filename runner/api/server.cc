@@ -3,7 +3,10 @@
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
+
+#include "base/service.hh"
 
 namespace caisson::runner {
 
@@ -41,6 +44,16 @@ struct Server::Impl {
     asio::post(invocation ? invokers : workers, std::move(work));
   }
 
+  void repeat(const std::shared_ptr<asio::steady_timer>& timer, std::chrono::microseconds interval,
+              std::function<void()> work) {
+    work();
+    timer->expires_after(interval);
+    timer->async_wait(
+        [this, timer, interval, work = std::move(work)](const boost::system::error_code& cancelled) {
+          if (!cancelled) repeat(timer, interval, work);
+        });
+  }
+
   ServerSettings settings;
   asio::io_context io{1};
   asio::thread_pool workers{kWorkers};
@@ -56,8 +69,18 @@ Server::~Server() = default;
 Result<std::unique_ptr<Server>> Server::listen(ServerSettings settings) {
   std::unique_ptr<Server> server(new Server(std::make_unique<Impl>(std::move(settings))));
   Impl& impl = *server->impl_;
-  TRY(impl.port, impl.server.listen_tcp(impl.settings.address, impl.settings.port));
-  if (!impl.settings.socket_path.empty()) {
+  bool tcp = false;
+  bool local = false;
+  for (Fd& socket : impl.settings.listening) {
+    const auto kind = service::kind_of(socket);
+    tcp = tcp || kind == service::Listener::kStreamTcp;
+    local = local || kind == service::Listener::kStreamUnix;
+    TRYV(impl.server.adopt(std::move(socket)));
+  }
+  if (!tcp) {
+    TRY(impl.port, impl.server.listen_tcp(impl.settings.address, impl.settings.port));
+  }
+  if (!local && !impl.settings.socket_path.empty()) {
     TRYV(impl.server.listen_unix(impl.settings.socket_path, 0660));
   }
   return server;
@@ -71,6 +94,10 @@ void Server::run() {
 
 void Server::stop() {
   impl_->io.stop();
+}
+
+void Server::every(std::chrono::microseconds interval, std::function<void()> work) {
+  impl_->repeat(std::make_shared<asio::steady_timer>(impl_->io), interval, std::move(work));
 }
 
 unsigned short Server::port() const {

@@ -1,11 +1,14 @@
 // The function API over HTTP: one thread reads and writes, workers handle requests.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "base/fd.hh"
 #include "base/http/server.hh"
 #include "base/result.hh"
 #include "runner/api/http.hh"
@@ -16,6 +19,8 @@ struct ServerSettings {
   std::string address = "127.0.0.1";
   unsigned short port = 4751;
   std::string socket_path;  ///< unlinked before it is bound; mode 0660. "": none
+  /// Listening sockets, as systemd passes them. Those of a kind (TCP, unix) stand for the one named above.
+  std::vector<Fd> listening = {};
   /// Invocations that are handled at a time. More are refused, as Lambda throttles.
   std::size_t invocations = 64;
   /// Runs on a worker; may block.
@@ -42,7 +47,9 @@ class Server {
   void run();
   /// From any thread, once.
   void stop();
-  [[nodiscard]] unsigned short port() const;
+  /// Calls `work` now and at this interval on the thread that serves. Before run().
+  void every(std::chrono::microseconds interval, std::function<void()> work);
+  [[nodiscard]] unsigned short port() const;  ///< 0 when TCP was passed, not made
   [[nodiscard]] http::ServerStats stats() const;
 
  private:
