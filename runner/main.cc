@@ -192,12 +192,12 @@ Status run(const Options& options) {
       Server::listen({.address = address.first,
                       .port = address.second,
                       .socket_path = options.run_dir + "/runner.sock",
-                      .listening = std::move(passed),
                       .invocations = options.max_environments,
                       .handle = [&](const HttpRequest& request) { return api.handle(request); },
                       .is_invocation = &LambdaApi::is_invocation,
                       .body_limit = &LambdaApi::body_limit,
-                      .refuse = &LambdaApi::refuse}));
+                      .refuse = &LambdaApi::refuse},
+                     std::move(passed)));
   server_pointer = server.get();
   start_lock.unlock();
   std::thread stopper([&] { stop_on_signal(*server); });

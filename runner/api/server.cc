@@ -66,12 +66,12 @@ struct Server::Impl {
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 
-Result<std::unique_ptr<Server>> Server::listen(ServerSettings settings) {
+Result<std::unique_ptr<Server>> Server::listen(ServerSettings settings, std::vector<Fd> passed) {
   std::unique_ptr<Server> server(new Server(std::make_unique<Impl>(std::move(settings))));
   Impl& impl = *server->impl_;
   bool tcp = false;
   bool local = false;
-  for (Fd& socket : impl.settings.listening) {
+  for (Fd& socket : passed) {
     const auto kind = service::kind_of(socket);
     tcp = tcp || kind == service::Listener::kStreamTcp;
     local = local || kind == service::Listener::kStreamUnix;

@@ -19,8 +19,6 @@ struct ServerSettings {
   std::string address = "127.0.0.1";
   unsigned short port = 4751;
   std::string socket_path;  ///< unlinked before it is bound; mode 0660. "": none
-  /// Listening sockets, as systemd passes them. Those of a kind (TCP, unix) stand for the one named above.
-  std::vector<Fd> listening = {};
   /// Invocations that are handled at a time. More are refused, as Lambda throttles.
   std::size_t invocations = 64;
   /// Runs on a worker; may block.
@@ -36,8 +34,9 @@ struct ServerSettings {
 
 class Server {
  public:
-  /// Binds and listens. Errors: those of bind, naming the address.
-  static Result<std::unique_ptr<Server>> listen(ServerSettings settings);
+  /// Binds and listens. Errors: those of bind, naming the address. `passed` are listening sockets of systemd's; one
+  /// of a kind (TCP, unix) stands for that of the settings.
+  static Result<std::unique_ptr<Server>> listen(ServerSettings settings, std::vector<Fd> passed = {});
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
