@@ -10,7 +10,7 @@ packages_of() {
         prometheus-cpp-dev libseccomp-dev libcap-ng-dev libsystemd-dev
       ;;
     test)
-      echo libgtest-dev libgmock-dev librapidcheck-dev shellcheck clang-format clang-tidy \
+      echo libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev shellcheck clang-format clang-tidy \
         ethtool iproute2 nftables tcpdump procps systemd
       ;;
     images) echo mmdebstrap squashfs-tools lz4 cpio xz-utils g++ libc6-dev libboost1.81-dev nlohmann-json3-dev ;;
