@@ -25,12 +25,14 @@
 #include "runner/invoke/deployer.hh"
 #include "runner/invoke/images.hh"
 #include "runner/invoke/invoker.hh"
+#include "runner/invoke/limits.hh"
 #include "runner/invoke/micro_vm_environment.hh"
 #include "runner/invoke/netd_link.hh"
 #include "runner/metrics/metrics.hh"
 #include "runner/options.hh"
 #include "runner/pool/pool.hh"
 #include "runner/privileges.hh"
+#include "vmm/cgroup.hh"
 #include "vmm/micro_vm.hh"
 
 namespace caisson::runner {
@@ -66,8 +68,11 @@ Result<std::pair<std::string, unsigned short>> parse_listen(const std::string& t
   return std::pair{text.substr(0, colon), static_cast<unsigned short>(std::stoul(port))};
 }
 
-PoolSettings pool_settings(const Options& options, Metrics& metrics) {
+PoolSettings pool_settings(const Options& options, vmm::Accelerator accelerator, Metrics& metrics) {
   PoolSettings settings;
+  settings.environment_bytes = [accelerator](int memory_mib) {
+    return environment_bytes(memory_mib, accelerator);
+  };
   settings.limits = {.environments = std::min<std::size_t>(options.max_environments, options.uid_count - 1),
                      .memory_bytes = options.memory_mib << 20};
   settings.ages = {.freeze_after = std::chrono::milliseconds(options.freeze_after_ms),
@@ -133,10 +138,15 @@ Status run(const Options& options) {
   TRYV(make_folder(options.run_dir, 0755));
   TRY(const Images images, find_images(options.images));
   TRY(const auto address, parse_listen(options.listen));
+  // While we may still write where the kernel lets no owner write, in the hierarchies' roots.
+  TRY(const auto cgroups,
+      vmm::CgroupTree::open(options.instance.empty() ? "caisson" : "caisson-" + options.instance));
+  TRYV(cgroups->start_cleaner());
   TRYV(keep_only_needed_capabilities());
   TRY(const auto registry, Registry::open(options.state_dir + "/runner.db"));
   TRY(const CodeStore code, open_code_store(options));
 
+  TRYV(vmm::check_isolation(options.uid_base));
   const vmm::Accelerator accelerator = vmm::probe_accelerator(images.kernel, images.initrd, options.uid_base);
   const bool slow = accelerator == vmm::Accelerator::kTcg;
   spdlog::info("accelerator: {}", slow ? "tcg" : "kvm");
@@ -155,15 +165,17 @@ Status run(const Options& options) {
   const auto init_timeout = std::chrono::seconds(options.init_timeout_s != 0 ? options.init_timeout_s
                                                  : slow                      ? 60
                                                                              : 10);
-  MicroVmFactory factory(netd, images, uids,
+  const std::uint32_t min_cpu = options.min_cpu_percent.value_or(slow ? 50 : 0);
+  MicroVmFactory factory(netd, images, uids, *cgroups,
                          {.region = options.region,
                           .accelerator = accelerator,
+                          .min_cpu_millis = min_cpu * 10,
                           .init_timeout = init_timeout,
                           .agent_timeout = std::chrono::seconds(slow ? 20 : 5),
                           .on_restore_phase = [&metrics](const char* phase, double seconds) {
                             metrics.count_restore_phase(phase, seconds);
                           }});
-  Pool pool(factory, pool_settings(options, metrics));
+  Pool pool(factory, pool_settings(options, accelerator, metrics));
   Deployer deployer(
       {.registry = *registry,
        .code = code,

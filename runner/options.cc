@@ -39,6 +39,10 @@ void describe(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.add_option("--init-timeout", options.init_timeout_s,
                  "Time for a function's init, s [10, without KVM 60]");
+  app.add_option("--min-cpu", options.min_cpu_percent,
+                 "Least CPU cap of an environment, percent of one CPU; beyond it 1,769 MB are worth one [0, "
+                 "without KVM 50]")
+      ->check(CLI::Range(0U, 10'000U));
   app.add_option("--preparations", options.preparations, "Snapshots made at the same time")
       ->capture_default_str()
       ->check(CLI::Range(1U, 64U));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace CLI {
@@ -30,6 +31,7 @@ struct Options {
   std::uint32_t freeze_after_ms = 100;
   std::uint32_t reclaim_after_s = 600;
   std::uint32_t init_timeout_s = 0;
+  std::optional<std::uint32_t> min_cpu_percent;
   std::size_t preparations = 3;
 };
 

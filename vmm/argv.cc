@@ -20,6 +20,10 @@ std::string fd(int number) {
   return std::to_string(number);
 }
 
+std::string accelerator(Accelerator which) {
+  return which == Accelerator::kKvm ? "kvm" : "tcg,tb-size=" + std::to_string(kTranslationCacheMib);
+}
+
 }  // namespace
 
 Status check(const MicroVmSpec& spec) {
@@ -59,7 +63,7 @@ std::vector<std::string> argv(const MicroVmSpec& spec, const InheritedFds& fds, 
                                   "-cpu",
                                   "max",
                                   "-accel",
-                                  spec.accelerator == Accelerator::kKvm ? "kvm" : "tcg",
+                                  accelerator(spec.accelerator),
                                   "-sandbox",
                                   "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
                                   "-chardev",
@@ -97,8 +101,9 @@ std::vector<std::string> argv(const MicroVmSpec& spec, const InheritedFds& fds, 
   }
   std::string arguments = "console=ttyS0 quiet panic=-1 tsc_early_khz=" + std::to_string(tsc_khz);
   if (!spec.kernel_arguments.empty()) arguments += " " + spec.kernel_arguments;
-  add("-kernel", spec.kernel);
-  add("-initrd", spec.initrd);
+  // QEMU sees no file of ours by name.
+  add("-kernel", "/proc/self/fd/" + fd(fds.kernel));
+  add("-initrd", "/proc/self/fd/" + fd(fds.initrd));
   add("-append", arguments);
   return out;
 }

@@ -14,6 +14,9 @@ inline constexpr const char* kQemu = "/usr/bin/qemu-system-x86_64";
 /// them (QEMU 7.2). The agent's serial device takes one, the network one.
 inline constexpr std::size_t kMaxVirtioDevices = 23;
 inline constexpr std::size_t kMaxDrives = kMaxVirtioDevices - 2;
+/// TCG's cache of translated code; QEMU's own default is up to 1 GiB, which a guest could fill. When it is full QEMU
+/// begins it anew.
+inline constexpr int kTranslationCacheMib = 64;
 inline constexpr int kMinMemoryMib = 128;
 inline constexpr int kMaxMemoryMib = 10240;
 
@@ -24,6 +27,8 @@ struct InheritedFds {
   int console = -1;         ///< connected socket
   int memory = -1;          ///< memfd of the guest's size
   int tap = -1;             ///< -1: no network device
+  int kernel = -1;          ///< opened read-only; not needed to restore
+  int initrd = -1;          ///< the same
   std::vector<int> drives;  ///< opened read-only, one for each of spec.drives
 };
 

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "vmm/argv.hh"
+#include "vmm/cgroup.hh"
 #include "vmm/console.hh"
 #include "vmm/memory_file.hh"
 #include "vmm/qmp_client.hh"
@@ -39,15 +40,33 @@ struct Resources {
   Fd memory;
   Fd tap;
   std::vector<Fd> drives;
+  Fd kernel;
+  Fd initrd;
 };
+
+Result<Fd> open_for_reading(const std::string& what, const std::string& path) {
+  Fd file = Fd::own(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return Error::system(errno, "open " + what, path);
+  return file;
+}
 
 Result<std::vector<Fd>> open_drives(const MicroVmSpec& spec) {
   std::vector<Fd> drives;
   for (const Drive& drive : spec.drives) {
-    drives.push_back(Fd::own(::open(drive.path.c_str(), O_RDONLY | O_CLOEXEC)));
-    if (!drives.back()) return Error::system(errno, "open drive", drive.path);
+    TRY(auto file, open_for_reading("drive", drive.path));
+    drives.push_back(std::move(file));
   }
   return drives;
+}
+
+/// QEMU's own files on Debian: all that it can see. What belongs to the guest it gets as descriptors.
+Jail jail_of(const MicroVmSpec& spec) {
+  Jail jail{.folders = {"/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/share/qemu", "/usr/share/seabios"},
+            .files = {kQemu, "/etc/ld.so.cache"},
+            .devices = {},
+            .links = {{"/lib", "usr/lib"}, {"/lib64", "usr/lib64"}}};
+  if (spec.accelerator == Accelerator::kKvm) jail.devices.emplace_back(kKvmDevice);
+  return jail;
 }
 
 /// /dev/kvm usually belongs to a group; QEMU gets it where the group may open the device.
@@ -103,8 +122,14 @@ Result<std::unique_ptr<QemuMicroVm>> QemuMicroVm::start(const MicroVmSpec& spec,
   TRY(auto qmp, make_socket_pair());
   TRY(auto agent, make_socket_pair());
   TRY(auto console, make_socket_pair());
-  ChildSpec child_spec{
-      .uid = spec.uid, .supplementary_groups = groups_of(spec), .stderr_fd = console.theirs.get()};
+  ChildSpec child_spec{.uid = spec.uid,
+                       .supplementary_groups = groups_of(spec),
+                       .stderr_fd = console.theirs.get(),
+                       .jail = jail_of(spec)};
+  if (spec.cgroup != nullptr) {
+    child_spec.cgroup_folder = spec.cgroup->folder_fd();
+    child_spec.cgroup_tasks = spec.cgroup->tasks_fds();
+  }
   const auto inherit = [&child_spec](const Fd& fd) {
     if (!fd) return -1;
     child_spec.inherited.push_back(fd.get());
@@ -115,6 +140,8 @@ Result<std::unique_ptr<QemuMicroVm>> QemuMicroVm::start(const MicroVmSpec& spec,
                        .console = inherit(console.theirs),
                        .memory = inherit(resources.memory),
                        .tap = inherit(resources.tap),
+                       .kernel = inherit(resources.kernel),
+                       .initrd = inherit(resources.initrd),
                        .drives = {}};
   for (const Fd& drive : resources.drives)
     numbers.drives.push_back(inherit(drive));
@@ -186,6 +213,7 @@ Result<Snapshot> QemuMicroVm::snapshot() {
   TRYV(seal_memory_file(state));
   TRY(const auto memory_bytes, used_bytes(snapshot_memory_));
   TRY(const auto state_bytes, used_bytes(state));
+  spec_.cgroup = nullptr;
   return Snapshot{.memory = std::move(snapshot_memory_),
                   .state = std::move(state),
                   .spec = spec_,
@@ -204,9 +232,24 @@ void QemuMicroVm::kill() {
 
 }  // namespace
 
+Status check_isolation(std::uint32_t uid) {
+  const MicroVmSpec spec{
+      .kernel = {}, .initrd = {}, .drives = {}, .mac = {}, .kernel_arguments = {}, .uid = uid};
+  TRY(const auto child, spawn({.argv = {kQemu, "-version"}, .uid = uid, .jail = jail_of(spec)}));
+  siginfo_t info{};
+  while (::waitid(P_PIDFD, static_cast<id_t>(child.pidfd.get()), &info, WEXITED) != 0 && errno == EINTR) {
+  }
+  if (info.si_code == CLD_EXITED && info.si_status == 0) return ok();
+  return Error{.code = "QemuFailed",
+               .message = std::string(kQemu) + " -version failed with status " +
+                          std::to_string(info.si_status) + " in the namespaces that microVMs get"};
+}
+
 Result<std::unique_ptr<MicroVm>> MicroVm::boot(const MicroVmSpec& spec, Fd tap, bool share_memory) {
   TRYV(check(spec));
   Resources resources;
+  TRY(resources.kernel, open_for_reading("kernel", spec.kernel));
+  TRY(resources.initrd, open_for_reading("initrd", spec.initrd));
   TRY(resources.memory, make_memory_file("guest-memory", static_cast<std::uint64_t>(spec.memory_mib) << 20));
   resources.tap = std::move(tap);
   TRY(resources.drives, open_drives(spec));

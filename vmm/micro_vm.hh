@@ -16,6 +16,8 @@
 
 namespace caisson::vmm {
 
+class Cgroup;
+
 /// A read-only virtio-blk drive; the guest finds it by `serial` in /sys/block/*/serial.
 struct Drive {
   std::string serial;  ///< "root", "code", "layer1"; [a-z0-9], at most 20
@@ -27,14 +29,16 @@ enum class Accelerator { kKvm, kTcg };
 /// What a microVM is made of. A clone must be restored with the same spec as its snapshot was taken with, but
 /// for the tap, the uid, and the path of drives that the guest had not mounted.
 struct MicroVmSpec {
-  std::string kernel;  ///< uncompressed vmlinux with PVH entry; readable by `uid`
-  std::string initrd;  ///< readable by `uid`
+  std::string kernel;  ///< uncompressed vmlinux with PVH entry; opened by us, but readable by `uid`
+  std::string initrd;  ///< the same
   int memory_mib = 128;
   std::vector<Drive> drives;
   std::string mac;               ///< of the network device; empty: QEMU's default
   std::string kernel_arguments;  ///< appended to what the VMM needs itself
   Accelerator accelerator = Accelerator::kTcg;
   std::uint32_t uid = 65534;  ///< QEMU runs as this user and group, without capabilities
+  /// Borrowed; outlives the microVM, not its snapshot. Null: QEMU stays in our group.
+  const Cgroup* cgroup = nullptr;
 };
 
 /// Device state and memory of a stopped microVM, both in RAM (sealed memfds); shared by any number of clones.
@@ -92,6 +96,10 @@ struct BootPolicy {
 /// the console in the message; "InvalidSpec" and system errors at once.
 Result<std::unique_ptr<MicroVm>> boot_until_ready(const MicroVmSpec& spec, const Fd& tap, bool share_memory,
                                                   const BootPolicy& policy = {});
+
+/// Can a QEMU be started as every microVM is, in namespaces of its own? Called once, at start. Errors: "NoNamespaces";
+/// the step that failed; "QemuFailed" when it could not run there.
+Status check_isolation(std::uint32_t uid);
 
 /// KVM where a probe boots a guest to READY within five seconds, as the user that the guests will have, else
 /// TCG. Called once, at start; takes up to those five seconds.

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/fd.hh"
 #include "base/result.hh"
+#include "vmm/jail.hh"
 
 namespace caisson::vmm {
 
@@ -19,6 +21,11 @@ struct ChildSpec {
   std::vector<std::uint32_t> supplementary_groups;
   std::vector<int> inherited;  ///< borrowed; every other descriptor is closed in the child
   int stderr_fd = -1;          ///< borrowed; standard output, too. -1: /dev/null
+  std::optional<Jail> jail;    ///< none: the child sees what we see
+  /// Borrowed. cgroup v2: the group in which the child is born; -1: ours.
+  int cgroup_folder = -1;
+  /// Borrowed. cgroup v1: the `tasks` files of the groups that the child joins before anything else.
+  std::vector<int> cgroup_tasks;
 };
 
 struct Child {
@@ -27,12 +34,12 @@ struct Child {
 };
 
 /// Forks and executes. The child runs as spec.uid without supplementary groups but those given, without any
-/// capability, with no_new_privs, no core dump (guest memory must not reach a disk), an empty signal mask, in
-/// "/", and gets SIGKILL when this process ends.
+/// capability, with no_new_privs, the limits of limit_resources(), an empty signal mask, in "/", and gets SIGKILL
+/// when this process ends.
 ///
 /// That last signal is tied to the *thread* that forked; so the fork is done by a thread that this function
 /// makes once and that lives as long as the process. Thread-safe. Errors: the errno of the step in the child
-/// that failed, execve included.
+/// that failed, execve included; "NoNamespaces" where the system lets us make none for a jail.
 Result<Child> spawn(const ChildSpec& spec);
 
 }  // namespace caisson::vmm

@@ -8,16 +8,13 @@
 #include "netd/client/attach_protocol.hh"
 #include "runner/functions/code_store.hh"
 #include "runner/invoke/guest_environment.hh"
+#include "runner/invoke/limits.hh"
 #include "runner/invoke/log_tail.hh"
 #include "vmm/agent_client.hh"
 
 namespace caisson::runner {
 
 namespace {
-
-/// What the guest's kernel and agent take: of 128 MiB 35 are the kernel's, and the agent holds an event of 6 MB and
-/// its copy for the socket. The function gets its memory size besides.
-constexpr int kGuestOverheadMib = 64;
 
 using vmm::AgentClient;
 namespace agent = vmm::agent;
@@ -96,11 +93,12 @@ Outcome from_answer(const AgentClient::InvokeResult& answer) {
 
 }  // namespace
 
-/// The order of the members is the order of the end, backwards: the agent's client, QEMU, its user, its slot.
+/// The order of the members is the order of the end, backwards: the agent's client, QEMU, its group, its user, its slot.
 struct MicroVmFactory::Machine {
   Slot slot;
   Fd tap;
   TakenUid user;
+  std::unique_ptr<vmm::Cgroup> cgroup;
   vmm::MicroVmSpec spec;
   std::unique_ptr<vmm::MicroVm> vm;
   std::unique_ptr<LogTail> log = std::make_unique<LogTail>();
@@ -226,7 +224,13 @@ Result<MicroVmFactory::Machine> MicroVmFactory::make_machine(const Deployment& d
   TRY(NetdLink::Leased leased, netd_.lease());
   Slot slot(netd_, leased.id);
   TRY(const std::uint32_t uid, uids_.take());
-  Machine machine{.slot = std::move(slot), .tap = std::move(leased.tap), .user = {uids_, uid}};
+  TakenUid user(uids_, uid);
+  TRY(auto cgroup, cgroups_.make("vm-" + std::to_string(uid),
+                                 limits_of(deployment.settings.memory_mib, settings_.accelerator)));
+  Machine machine{.slot = std::move(slot),
+                  .tap = std::move(leased.tap),
+                  .user = std::move(user),
+                  .cgroup = std::make_unique<vmm::Cgroup>(std::move(cgroup))};
   machine.spec = {.kernel = images_.kernel,
                   .initrd = images_.initrd,
                   .memory_mib = deployment.settings.memory_mib + kGuestOverheadMib,
@@ -234,7 +238,8 @@ Result<MicroVmFactory::Machine> MicroVmFactory::make_machine(const Deployment& d
                   .mac = netd::kGuestMac,
                   .kernel_arguments = {},
                   .accelerator = settings_.accelerator,
-                  .uid = uid};
+                  .uid = uid,
+                  .cgroup = machine.cgroup.get()};
   return machine;
 }
 
@@ -281,6 +286,13 @@ Result<SnapshotPointer> MicroVmFactory::prepare(const Deployment& deployment) {
   return std::make_shared<const vmm::Snapshot>(std::move(snapshot));
 }
 
+std::unique_ptr<Environment> MicroVmFactory::finish(std::shared_ptr<Machine> machine) {
+  vmm::MicroVm& vm = *machine->vm;
+  AgentClient& client = *machine->agent;
+  return std::make_unique<MicroVmEnvironment>(machine, machine->slot, vm, client, *machine->log,
+                                              settings_.agent_timeout);
+}
+
 Result<std::unique_ptr<Environment>> MicroVmFactory::restore(const Deployment& deployment,
                                                              const SnapshotPointer& snapshot) {
   Phases phases(settings_.on_restore_phase);
@@ -300,16 +312,16 @@ Result<std::unique_ptr<Environment>> MicroVmFactory::restore(const Deployment& d
   phases.end("acknowledge");
   TRYV(attach(*machine, deployment));
   phases.end("attach");
-  return std::unique_ptr<Environment>(std::make_unique<MicroVmEnvironment>(
-      machine, machine->slot, *machine->vm, *machine->agent, *machine->log, settings_.agent_timeout));
+  TRYV(machine->cgroup->cap_cpu(cpu_millis(deployment.settings.memory_mib, settings_.min_cpu_millis)));
+  return finish(std::move(machine));
 }
 
 Result<std::unique_ptr<Environment>> MicroVmFactory::boot(const Deployment& deployment) {
   TRY(Machine made, make_machine(deployment));
   auto machine = std::make_shared<Machine>(std::move(made));
   TRYV(boot_and_init(*machine, deployment, false));
-  return std::unique_ptr<Environment>(std::make_unique<MicroVmEnvironment>(
-      machine, machine->slot, *machine->vm, *machine->agent, *machine->log, settings_.agent_timeout));
+  TRYV(machine->cgroup->cap_cpu(cpu_millis(deployment.settings.memory_mib, settings_.min_cpu_millis)));
+  return finish(std::move(machine));
 }
 
 }  // namespace caisson::runner

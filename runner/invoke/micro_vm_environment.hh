@@ -3,7 +3,8 @@
 // Invariants:
 // - A slot is open only while the agent has acknowledged the clock (and, after a restore, entropy and seeds).
 // - A slot is sealed before its microVM is paused, and returned only when its QEMU is dead.
-// - A microVM's user is used by no other one that is alive.
+// - A microVM's user is used by no other one that is alive; nor is its control group.
+// - Its CPU time is capped as soon as it is initialised or restored: these are work of ours.
 #pragma once
 
 #include <atomic>
@@ -17,12 +18,14 @@
 #include "runner/invoke/netd_link.hh"
 #include "runner/invoke/uid_range.hh"
 #include "runner/pool/environment.hh"
+#include "vmm/cgroup.hh"
 
 namespace caisson::runner {
 
 struct MicroVmSettings {
   std::string region;
   vmm::Accelerator accelerator = vmm::Accelerator::kTcg;
+  std::uint32_t min_cpu_millis = 0;  ///< see cpu_millis()
   /// For the runtime's and the function's init. Lambda's is 10 s; without KVM a guest is ten times slower.
   std::chrono::milliseconds init_timeout{10'000};
   /// For an answer of the agent that takes no work (clock, seeds, snapshot).
@@ -33,8 +36,9 @@ struct MicroVmSettings {
 
 class MicroVmFactory : public EnvironmentFactory {
  public:
-  MicroVmFactory(NetdLink& netd, const Images& images, UidRange& uids, MicroVmSettings settings)
-      : netd_(netd), images_(images), uids_(uids), settings_(std::move(settings)) {}
+  MicroVmFactory(NetdLink& netd, const Images& images, UidRange& uids, const vmm::CgroupTree& cgroups,
+                 MicroVmSettings settings)
+      : netd_(netd), images_(images), uids_(uids), cgroups_(cgroups), settings_(std::move(settings)) {}
 
   Result<std::vector<Placement>> place(const std::string& account, const std::string& user,
                                        const VpcSettings& vpc) override;
@@ -51,10 +55,12 @@ class MicroVmFactory : public EnvironmentFactory {
   Status boot_and_init(Machine& machine, const Deployment& deployment, bool share_memory);
   Status init(Machine& machine, const Deployment& deployment);
   Status attach(Machine& machine, const Deployment& deployment);
+  std::unique_ptr<Environment> finish(std::shared_ptr<Machine> machine);
 
   NetdLink& netd_;
   const Images& images_;
   UidRange& uids_;
+  const vmm::CgroupTree& cgroups_;
   const MicroVmSettings settings_;
   std::atomic<std::uint64_t> turn_ = 0;  ///< environments take turns on a deployment's interfaces
 };

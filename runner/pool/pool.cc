@@ -13,13 +13,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Beside the function's memory: the guest's kernel and agent, QEMU's translation cache and buffers.
-constexpr std::uint64_t kOverheadBytes = 128ULL << 20;
-
-std::uint64_t memory_of(const Deployment& deployment) {
-  return (static_cast<std::uint64_t>(deployment.settings.memory_mib) << 20) + kOverheadBytes;
-}
-
 Error retired(const Deployment& deployment) {
   return {.code = "Retired", .message = "deployment " + deployment.id + " is no longer in force"};
 }

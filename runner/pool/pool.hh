@@ -29,6 +29,10 @@ struct PoolSettings {
   Limits limits;
   Ages ages;
   std::uint64_t snapshot_bytes = 2ULL << 30;
+  /// What an environment of a function with so many MiB of memory can take of the budget.
+  std::function<std::uint64_t(int memory_mib)> environment_bytes = [](int memory_mib) {
+    return static_cast<std::uint64_t>(memory_mib) << 20;
+  };
   std::chrono::milliseconds patience{60'000};  ///< how long an invocation waits for an environment
   /// Told of each start ("restore", "boot", "thaw", "prepare"), from any thread; may be empty.
   std::function<void(const char* what, double seconds, bool succeeded)> on_start;
@@ -102,6 +106,9 @@ class Pool {
   };
   using Lock = std::unique_lock<std::mutex>;
 
+  [[nodiscard]] std::uint64_t memory_of(const Deployment& deployment) const {
+    return settings_.environment_bytes(deployment.settings.memory_mib);
+  }
   PoolView view_for(const Deployment& deployment) const;
   Result<Lease> carry_out(Lock& lock, const Choice& choice, const DeploymentPointer& deployment);
   Result<Lease> start(Lock& lock, const Choice& choice, const DeploymentPointer& deployment);

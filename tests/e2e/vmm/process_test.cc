@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <map>
+#include <set>
 
 #include "tests/e2e/vmm/guest.hh"
 #include "vmm/console.hh"
@@ -51,6 +52,89 @@ TEST(Process, QemuHasNoPrivilegeAndNoDescriptorOfOurs) {
        std::filesystem::directory_iterator("/proc/" + std::to_string(guest->vm->pid()) + "/fd")) {
     EXPECT_NE(std::filesystem::read_symlink(entry), "/etc/hostname");
   }
+}
+
+std::string link(int pid, const std::string& name) {
+  return std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/ns/" + name).string();
+}
+
+TEST(Process, QemuHasNamespacesOfItsOwn) {
+  const auto first = booted(bare(), false);
+  const auto second = booted(bare(), false);
+  for (const char* name : {"user", "mnt", "pid", "net", "ipc", "uts"}) {
+    EXPECT_NE(link(first->vm->pid(), name), link(::getpid(), name)) << name;
+    EXPECT_NE(link(first->vm->pid(), name), link(second->vm->pid(), name)) << name;
+  }
+  // Its one user is its own: nothing in there could become root.
+  std::ifstream map("/proc/" + std::to_string(first->vm->pid()) + "/uid_map");
+  std::uint64_t inside = 0;
+  std::uint64_t outside = 0;
+  std::uint64_t count = 0;
+  ASSERT_TRUE(map >> inside >> outside >> count);
+  EXPECT_EQ(inside, 65534U);
+  EXPECT_EQ(outside, 65534U);
+  EXPECT_EQ(count, 1U);
+  EXPECT_FALSE(map >> inside);
+  // Its network is empty: no interface is up.
+  std::ifstream routes("/proc/" + std::to_string(first->vm->pid()) + "/net/route");
+  std::string line;
+  std::getline(routes, line);  // the heading
+  EXPECT_FALSE(std::getline(routes, line)) << line;
+}
+
+std::set<std::string> entries_of(const std::filesystem::path& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    names.insert(entry.path().filename());
+  return names;
+}
+
+TEST(Process, QemuSeesItsOwnFilesOnly) {
+  const auto guest = booted(bare(), false);
+  const std::filesystem::path root = "/proc/" + std::to_string(guest->vm->pid()) + "/root";
+  EXPECT_EQ(entries_of(root), (std::set<std::string>{"etc", "lib", "lib64", "proc", "usr"}));
+  EXPECT_EQ(entries_of(root / "etc"), (std::set<std::string>{"ld.so.cache"}));
+  EXPECT_EQ(entries_of(root / "usr"), (std::set<std::string>{"bin", "lib", "lib64", "share"}));
+  EXPECT_EQ(entries_of(root / "usr/bin"), (std::set<std::string>{"qemu-system-x86_64"}));
+  EXPECT_EQ(entries_of(root / "usr/lib"), (std::set<std::string>{"x86_64-linux-gnu"}));
+  EXPECT_EQ(entries_of(root / "usr/share"), (std::set<std::string>{"qemu", "seabios"}));
+  // Nothing of it can be written, and it knows no process but itself.
+  std::ifstream mounts("/proc/" + std::to_string(guest->vm->pid()) + "/mounts");
+  int count = 0;
+  for (std::string device, point, type, options, rest; mounts >> device >> point >> type >> options;
+       std::getline(mounts, rest)) {
+    ++count;
+    if (type != "proc") {
+      EXPECT_TRUE(options.starts_with("ro,")) << point << " " << options;
+    }
+    EXPECT_NE(options.find("nosuid"), std::string::npos) << point << " " << options;
+    EXPECT_NE(options.find("nodev"), std::string::npos) << point << " " << options;
+  }
+  EXPECT_EQ(count, 8);
+  auto processes = entries_of(root / "proc");
+  std::erase_if(processes, [](const std::string& name) { return name[0] < '0' || name[0] > '9'; });
+  EXPECT_EQ(processes, std::set<std::string>{"1"});
+  EXPECT_EQ(status_of(guest->vm->pid())["NSpid"], std::to_string(guest->vm->pid()) + "\t1");
+}
+
+TEST(Process, QemuHasLimits) {
+  const auto guest = booted(bare(), false);
+  std::ifstream file("/proc/" + std::to_string(guest->vm->pid()) + "/limits");
+  std::map<std::string, std::string> limits;
+  for (std::string line; std::getline(file, line);)
+    limits[line.substr(0, line.find("  "))] = line.substr(26, line.find(' ', 26) - 26);
+  EXPECT_EQ(limits["Max core file size"], "0");
+  EXPECT_EQ(limits["Max open files"], "256");
+  EXPECT_EQ(limits["Max processes"], "128");
+  EXPECT_EQ(limits["Max locked memory"], "0");
+  EXPECT_EQ(limits["Max file size"], std::to_string(16 << 20));
+  EXPECT_EQ(limits["Max msgqueue size"], "0");
+  EXPECT_EQ(limits["Max realtime priority"], "0");
+}
+
+TEST(Process, IsolationIsCheckedBeforeItIsNeeded) {
+  const auto checked = check_isolation(65534);
+  EXPECT_TRUE(checked) << checked.error().text();
 }
 
 TEST(Process, KillReapsIsIdempotentAndTellsByTheExitFd) {

@@ -1,0 +1,227 @@
+// cgroup_check: the machine's control groups, v1 or v2, as runnerd uses them: made, limited, joined, capped, killed,
+// removed, cleaned up after. A static program, so that it runs in a guest whose kernel has v2, too.
+//
+// As root. Prints "cgroup v1: ok" or "cgroup v2: ok" and exits with 0, or says what went wrong and exits with 1.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "vmm/cgroup.hh"
+#include "vmm/spawn.hh"
+
+namespace {
+
+using namespace caisson::vmm;
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* kTree = "caisson-check";
+constexpr std::uint64_t kMemory = 32 << 20;
+
+[[noreturn]] void fail(const std::string& what) {
+  std::printf("cgroup check: failed: %s\n", what.c_str());
+  std::fflush(stdout);
+  std::_Exit(1);
+}
+
+void check(bool holds, const std::string& what) {
+  if (!holds) fail(what);
+}
+
+template <class T>
+T must(caisson::Result<T> result, const char* what) {
+  if (!result) fail(std::string(what) + ": " + result.error().text());
+  return std::move(result).value();
+}
+
+std::string read_text(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// The folder of the group in the hierarchy that has `file`.
+std::string path_of(const Cgroup& group, const std::string& file) {
+  for (const std::string& folder : group.folders()) {
+    if (std::filesystem::exists(folder + "/" + file)) return folder + "/" + file;
+  }
+  fail("no file " + file);
+}
+
+Child start(const Cgroup& group, const char* role) {
+  ChildSpec spec{.argv = {"/proc/self/exe", role}, .stderr_fd = 1};
+  spec.cgroup_folder = group.folder_fd();
+  spec.cgroup_tasks = group.tasks_fds();
+  return must(spawn(spec), "spawn");
+}
+
+siginfo_t end_of(const Child& child, int milliseconds) {
+  pollfd entry{.fd = child.pidfd.get(), .events = POLLIN, .revents = 0};
+  check(::poll(&entry, 1, milliseconds) == 1, "a child did not end in time");
+  siginfo_t info{};
+  ::waitid(P_PIDFD, static_cast<id_t>(child.pidfd.get()), &info, WEXITED);
+  return info;
+}
+
+void kill(const Child& child) {
+  ::kill(child.pid, SIGKILL);
+  (void)end_of(child, 60'000);
+}
+
+void check_membership(const CgroupTree& tree) {
+  std::vector<std::string> folders;
+  {
+    const Cgroup group = must(tree.make("vm-1", {.memory_bytes = kMemory}), "make");
+    folders = group.folders();
+    const Child child = start(group, "wait");
+    for (const std::string& folder : folders) {
+      check(read_text(folder + "/cgroup.procs") == std::to_string(child.pid) + "\n",
+            "not a member of " + folder);
+    }
+    kill(child);
+  }
+  for (const std::string& folder : folders)
+    check(!std::filesystem::exists(folder), "not removed: " + folder);
+}
+
+void check_memory(const CgroupTree& tree) {
+  const Cgroup group = must(tree.make("vm-2", {.memory_bytes = kMemory}), "make");
+  const siginfo_t within = end_of(start(group, "take-half"), 60'000);
+  check(within.si_code == CLD_EXITED && within.si_status == 0, "half of the memory could not be had");
+  const siginfo_t beyond = end_of(start(group, "take-double"), 60'000);
+  check(beyond.si_code == CLD_KILLED && beyond.si_status == SIGKILL, "twice the memory could be had");
+}
+
+void check_pids(const CgroupTree& tree) {
+  const Cgroup group = must(tree.make("vm-3", {.memory_bytes = kMemory, .pids = 4}), "make");
+  const siginfo_t ended = end_of(start(group, "fork-eight"), 60'000);
+  check(ended.si_code == CLD_EXITED && ended.si_status == 3,
+        "the fourth child was not the first to be refused");
+}
+
+/// CPU time that a spinning child gets in a second.
+void check_cpu(const CgroupTree& tree) {
+  const Cgroup group = must(tree.make("vm-4", {.memory_bytes = kMemory, .cpu_millis = 72}), "make");
+  check(group.cap_cpu(200).has_value(), "cap_cpu");
+  const Child child = start(group, "spin");
+  const std::string stat = path_of(group, "cpu.stat");
+  const auto throttled = [&] {
+    const std::string text = read_text(stat);
+    return std::atoll(text.c_str() + text.find("nr_throttled ") + std::strlen("nr_throttled "));
+  };
+  const auto deadline = Clock::now() + std::chrono::seconds(60);
+  while (throttled() < 5 && Clock::now() < deadline)
+    ::usleep(20'000);
+  check(throttled() >= 5, "a spinning process was never throttled");
+  kill(child);
+}
+
+/// A daemon with a microVM, in a process of its own. Says on its standard output where its groups are.
+[[noreturn]] void be_daemon() {
+  const auto tree = must(CgroupTree::open(kTree), "open in a daemon");
+  check(tree->start_cleaner().has_value(), "start the cleaner");
+  const Cgroup group = must(tree->make("vm-5", {.memory_bytes = kMemory}), "make");
+  const Child child = start(group, "wait");
+  std::printf("%s\n", tree->layout().hierarchies.front().parent.c_str());
+  std::fflush(stdout);
+  for (;;)
+    ::pause();
+}
+
+/// What a daemon that is killed leaves is gone soon, and a successor finds the place.
+void check_cleaner() {
+  int raw[2];
+  check(::pipe2(raw, O_CLOEXEC) == 0, "pipe");
+  const pid_t daemon = ::fork();
+  if (daemon == 0) {
+    ::dup2(raw[1], 1);
+    ::execl("/proc/self/exe", "cgroup_check", "daemon", nullptr);
+    ::_exit(127);
+  }
+  ::close(raw[1]);
+  char parent[4096] = {};
+  check(::read(raw[0], parent, sizeof parent - 1) > 0, "a daemon said nothing");
+  *std::strchr(parent, '\n') = 0;
+  check(std::filesystem::exists(std::string(parent) + "/vm-5"), std::string("no group in ") + parent);
+  ::kill(daemon, SIGKILL);
+  ::waitpid(daemon, nullptr, 0);
+  // Opening waits for the cleaner.
+  const auto tree = must(CgroupTree::open(kTree), "open after a kill");
+  check(!std::filesystem::exists(std::string(parent) + "/vm-5"), "a killed daemon's group is still there");
+}
+
+int run() {
+  CgroupVersion version{};
+  {
+    const auto tree = must(CgroupTree::open(kTree), "open");
+    version = tree->layout().version;
+    check_membership(*tree);
+    check_memory(*tree);
+    check_pids(*tree);
+    check_cpu(*tree);
+    check(tree->prune() == 0, "groups are left");
+    for (const auto& hierarchy : tree->layout().hierarchies)
+      std::filesystem::remove(hierarchy.parent);
+  }
+  check_cleaner();
+  {
+    const auto tree = must(CgroupTree::open(kTree), "open again");
+    for (const auto& hierarchy : tree->layout().hierarchies)
+      check(std::filesystem::remove(hierarchy.parent), "the parent can't be removed");
+  }
+  std::printf("cgroup %s: ok\n", version == CgroupVersion::kV1 ? "v1" : "v2");
+  return 0;
+}
+
+int take(std::size_t bytes) {
+  void* const memory =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  return memory == MAP_FAILED ? 1 : 0;
+}
+
+int fork_until_refused(int most) {
+  for (int made = 0; made < most; ++made) {
+    const pid_t pid = ::fork();
+    if (pid < 0) {
+      ::signal(SIGTERM, SIG_IGN);
+      ::kill(0, SIGTERM);
+      return made;
+    }
+    if (pid == 0) {
+      ::pause();
+      ::_exit(0);
+    }
+  }
+  return most;
+}
+
+int play(const std::string& role) {
+  if (role == "wait") ::pause();
+  if (role == "daemon") be_daemon();
+  if (role == "take-half") return take(kMemory / 2);
+  if (role == "take-double") return take(kMemory * 2);
+  if (role == "fork-eight") {
+    ::setpgid(0, 0);
+    return fork_until_refused(8);
+  }
+  while (role == "spin")
+    (void)::getppid();
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return argc > 1 ? play(argv[1]) : run();
+}

@@ -1,0 +1,67 @@
+// Control groups: the I/O for what cgroup_layout.hh decides.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/fd.hh"
+#include "base/result.hh"
+#include "vmm/cgroup_layout.hh"
+
+namespace caisson::vmm {
+
+/// One microVM's group. Removed when destroyed; by then its processes must have been killed and reaped. Move-only.
+class Cgroup {
+ public:
+  Cgroup() = default;
+  Cgroup(Cgroup&&) noexcept = default;
+  Cgroup& operator=(Cgroup&&) = delete;
+  ~Cgroup();
+
+  /// v2: for ChildSpec::cgroup_folder; -1 with v1.
+  [[nodiscard]] int folder_fd() const { return folder_.get(); }
+  /// v1: for ChildSpec::cgroup_tasks; empty with v2.
+  [[nodiscard]] std::vector<int> tasks_fds() const;
+  /// Errors: those of writing, with the file's name.
+  [[nodiscard]] Status cap_cpu(std::uint32_t millis) const;
+  /// Where the group is: a folder for each hierarchy.
+  [[nodiscard]] const std::vector<std::string>& folders() const { return folders_; }
+
+ private:
+  friend class CgroupTree;
+  CgroupVersion version_ = CgroupVersion::kV2;
+  std::vector<std::string> controllers_;
+  std::vector<std::string> folders_;
+  std::vector<Fd> tasks_;
+  Fd folder_;
+};
+
+/// The folder that holds all groups of an instance. Thread-safe once opened.
+class CgroupTree {
+ public:
+  /// Finds the place, makes the parent and removes groups that a predecessor left. Called once, at start, as root with
+  /// CAP_DAC_OVERRIDE; all else needs the user only. Errors: "NoCgroups"; those of the file system.
+  static Result<std::unique_ptr<CgroupTree>> open(const std::string& name);
+
+  /// Forks a process that waits for the end of this one, however it comes, and then removes all groups and the
+  /// parent. Called once, after open(), before this process has threads. Errors: those of pipe and fork.
+  [[nodiscard]] Status start_cleaner();
+
+  /// A group `name` with these limits; one that is there already (its processes ended a moment ago) is removed
+  /// first. Errors: those of the file system.
+  [[nodiscard]] Result<Cgroup> make(const std::string& name, const CgroupLimits& limits) const;
+
+  [[nodiscard]] const CgroupLayout& layout() const { return layout_; }
+
+  /// Removes the groups in the parent that have no process; how many are left.
+  std::size_t prune() const;
+
+ private:
+  explicit CgroupTree(CgroupLayout layout) : layout_(std::move(layout)) {}
+  CgroupLayout layout_;
+  Fd lock_;   ///< on the first hierarchy's parent, shared with the cleaner
+  Fd alive_;  ///< the cleaner reads the other end
+};
+
+}  // namespace caisson::vmm

@@ -1,0 +1,161 @@
+#include "vmm/cgroup_layout.hh"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <sstream>
+
+namespace caisson::vmm {
+namespace {
+
+constexpr std::array<const char*, 3> kControllers = {"memory", "cpu", "pids"};
+constexpr std::uint64_t kPeriodUs = 100'000;
+
+struct Mount {
+  std::string root;   ///< the group that is mounted
+  std::string point;  ///< where
+};
+
+struct Mounts {
+  std::map<std::string, Mount> v1;  ///< by controller
+  std::vector<Mount> v2;
+};
+
+/// Mount points with spaces and the like are written in octal (proc_pid_mountinfo(5)); none of cgroup's has any.
+Mounts find_mounts(const std::string& mountinfo) {
+  Mounts mounts;
+  std::istringstream lines(mountinfo);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t dash = line.find(" - ");
+    if (dash == std::string::npos) continue;
+    std::istringstream first(line.substr(0, dash));
+    std::istringstream second(line.substr(dash + 3));
+    std::string skipped;
+    Mount mount;
+    std::string type;
+    std::string options;
+    first >> skipped >> skipped >> skipped >> mount.root >> mount.point;
+    second >> type >> skipped >> options;
+    if (type == "cgroup2") mounts.v2.push_back(mount);
+    if (type != "cgroup") continue;
+    std::istringstream words(options);
+    for (std::string word; std::getline(words, word, ',');)
+      mounts.v1.emplace(word, mount);
+  }
+  return mounts;
+}
+
+/// Our group in a hierarchy: "ID:CONTROLLERS:PATH"; v2's has no controllers.
+std::string own_path(const std::string& self, const std::string& controller) {
+  std::istringstream lines(self);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t first = line.find(':');
+    const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    if (controllers == "," + controller + "," ||
+        (!controller.empty() && controllers.find("," + controller + ",") != std::string::npos))
+      return line.substr(second + 1);
+  }
+  return "/";
+}
+
+/// Where a group is in the file system. A container may have mounted its own group as the root.
+std::string folder_of(const Mount& mount, std::string path) {
+  if (mount.root != "/" && path.starts_with(mount.root)) path.erase(0, mount.root.size());
+  return path.empty() || path == "/" ? mount.point : mount.point + path;
+}
+
+bool has_word(const std::string& text, const std::string& wanted) {
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    if (word == wanted) return true;
+  }
+  return false;
+}
+
+CgroupLayout v2_layout(const CgroupFacts& facts, const Mount& mount, const std::string& name) {
+  CgroupLayout layout{.version = CgroupVersion::kV2, .hierarchies = {}, .leaf = {}, .enable_in = {}};
+  const std::string base = facts.alone ? folder_of(mount, own_path(facts.self, "")) : mount.point;
+  if (facts.alone) layout.leaf = base + "/runnerd";
+  layout.hierarchies = {{"", base + "/" + name}};
+  layout.enable_in = {base, base + "/" + name};
+  return layout;
+}
+
+/// v1's shares: 1024 is a process outside of groups; 2 is the least that the kernel takes.
+std::string shares(std::uint64_t millis) {
+  return std::to_string(std::clamp<std::uint64_t>(millis * 1024 / 1000, 2, 262'144));
+}
+
+/// v2's weight: 100 is a process outside of groups.
+std::string weight(std::uint64_t millis) {
+  return std::to_string(std::clamp<std::uint64_t>(millis / 10, 1, 10'000));
+}
+
+}  // namespace
+
+Result<CgroupLayout> find_layout(const CgroupFacts& facts, const std::string& name) {
+  const Mounts mounts = find_mounts(facts.mountinfo);
+  const auto in_v1 = [&](const char* controller) { return mounts.v1.contains(controller); };
+  const auto in_v2 = [&](const char* controller) {
+    return !mounts.v2.empty() && has_word(facts.controllers, controller);
+  };
+  if (std::ranges::all_of(kControllers, in_v1)) {
+    CgroupLayout layout{.version = CgroupVersion::kV1, .hierarchies = {}, .leaf = {}, .enable_in = {}};
+    for (const char* controller : kControllers) {
+      const std::string own = folder_of(mounts.v1.at(controller), own_path(facts.self, controller));
+      layout.hierarchies.push_back({controller, own + "/" + name});
+    }
+    return layout;
+  }
+  if (std::ranges::all_of(kControllers, in_v2)) return v2_layout(facts, mounts.v2.front(), name);
+  std::string missing;
+  for (const char* controller : kControllers) {
+    if (!in_v1(controller) && !in_v2(controller))
+      missing += std::string(missing.empty() ? "" : ", ") + controller;
+  }
+  return Error{.code = "NoCgroups",
+               .message = missing.empty()
+                              ? "the cgroup controllers memory, cpu and pids are spread over v1 and v2"
+                              : "no cgroup controller " + missing};
+}
+
+std::vector<CgroupWrite> limit_writes(CgroupVersion version, const std::string& controller,
+                                      const CgroupLimits& limits) {
+  const std::string memory = std::to_string(limits.memory_bytes);
+  const std::string pids = std::to_string(limits.pids);
+  if (version == CgroupVersion::kV2) {
+    return {{"memory.max", memory},
+            {"memory.swap.max", "0", true},  // absent without swap support
+            {"memory.oom.group", "1"},
+            {"cpu.weight", weight(limits.cpu_millis)},
+            {"pids.max", pids}};
+  }
+  if (controller == "memory") {
+    // A tenant's memory must not reach a disk.
+    return {{"memory.limit_in_bytes", memory}, {"memory.swappiness", "0", true}};
+  }
+  if (controller == "cpu") return {{"cpu.shares", shares(limits.cpu_millis)}};
+  return {{"pids.max", pids}};
+}
+
+std::vector<CgroupWrite> cpu_cap_writes(CgroupVersion version, const std::string& controller,
+                                        std::uint32_t millis) {
+  // The kernel's least is 1 ms in a period.
+  const std::string quota = std::to_string(std::max<std::uint64_t>(millis * kPeriodUs / 1000, 1000));
+  const std::string period = std::to_string(kPeriodUs);
+  // Bursts came with Linux 5.14.
+  if (version == CgroupVersion::kV2)
+    return {{"cpu.max", quota + " " + period}, {"cpu.max.burst", quota, true}};
+  if (controller != "cpu") return {};
+  return {{"cpu.cfs_period_us", period}, {"cpu.cfs_quota_us", quota}, {"cpu.cfs_burst_us", quota, true}};
+}
+
+std::vector<CgroupWrite> parent_writes(CgroupVersion version, const std::string& controller, unsigned cpus) {
+  if (version == CgroupVersion::kV2) return {{"cpu.weight", weight(cpus * 1000ULL)}};
+  if (controller != "cpu") return {};
+  return {{"cpu.shares", shares(cpus * 1000ULL)}};
+}
+
+}  // namespace caisson::vmm

@@ -1,0 +1,74 @@
+// Where control groups are and what is written into them, for cgroup v1 and v2: pure, so that both are tested on any
+// machine.
+//
+// Each microVM has a group of its own in "the parent": a folder that bears the instance's name. v1 has a hierarchy for
+// each controller, so a group is several folders there; v2 has one.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.hh"
+
+namespace caisson::vmm {
+
+enum class CgroupVersion { kV1, kV2 };
+
+/// What the machine says of its groups.
+struct CgroupFacts {
+  std::string mountinfo;    ///< /proc/self/mountinfo
+  std::string self;         ///< /proc/self/cgroup
+  std::string controllers;  ///< v2's root's cgroup.controllers; empty without v2
+  bool alone = false;       ///< is our v2 group ours alone? Then it was delegated to us.
+};
+
+/// A text for a file of a group. Files that a kernel may lack are optional.
+struct CgroupWrite {
+  std::string file;
+  std::string text;
+  bool optional = false;
+
+  bool operator==(const CgroupWrite&) const = default;
+};
+
+struct CgroupLayout {
+  CgroupVersion version = CgroupVersion::kV2;
+  struct Hierarchy {
+    std::string controller;  ///< v1: "memory", "cpu" or "pids"; v2: empty, all three
+    std::string parent;      ///< the folder that is to hold the microVMs' groups
+
+    bool operator==(const Hierarchy&) const = default;
+  };
+  std::vector<Hierarchy> hierarchies;
+  /// v2: a group that has processes can't hold groups with limits; so we move here first. Empty: no need.
+  std::string leaf;
+  /// v2: folders whose children shall have the controllers, outermost first; the last is the parent.
+  std::vector<std::string> enable_in;
+};
+
+/// The microVMs' groups go beneath our own group where it is ours to divide (v1: always; v2: when it was delegated,
+/// as systemd does with Delegate=yes), else beneath the root. v1 is taken where it has all three controllers. Error:
+/// "NoCgroups" with the controllers that are missing.
+Result<CgroupLayout> find_layout(const CgroupFacts& facts, const std::string& name);
+
+struct CgroupLimits {
+  std::uint64_t memory_bytes = 0;
+  /// The share when CPUs are short, in thousandths of one CPU: 1000 weighs as much as a process outside.
+  std::uint32_t cpu_millis = 1000;
+  std::uint32_t pids = 128;
+};
+
+/// The limits of one folder. `controller` as in Hierarchy.
+std::vector<CgroupWrite> limit_writes(CgroupVersion version, const std::string& controller,
+                                      const CgroupLimits& limits);
+
+/// At most this much CPU time, in thousandths of one CPU, also when CPUs are idle; unused time of the last 100 ms may
+/// be made up for. Empty for a folder without the cpu controller.
+std::vector<CgroupWrite> cpu_cap_writes(CgroupVersion version, const std::string& controller,
+                                        std::uint32_t millis);
+
+/// The weight of the parent: together microVMs count as one busy process on each CPU.
+std::vector<CgroupWrite> parent_writes(CgroupVersion version, const std::string& controller, unsigned cpus);
+
+}  // namespace caisson::vmm
