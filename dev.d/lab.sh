@@ -184,6 +184,9 @@ lab_down() {
     for pid in $(ip netns pids "$namespace"); do kill -KILL "$pid" 2>/dev/null || true; done
     ip netns delete "$namespace"
   done
+  # They go with runnerd, unless what removes them was killed above.
+  find /sys/fs/cgroup -depth -type d \( -path "*/caisson-$LAB" -o -path "*/caisson-$LAB/*" \) \
+    -exec rmdir {} + 2>/dev/null || true
   rm -rf "$LAB_PINS" "$LAB_RUN" "$LAB_STATE" "$LAB_PIDS" "$LAB_BIN"
 }
 
