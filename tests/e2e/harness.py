@@ -125,10 +125,27 @@ class Lab:
     def start(self, daemon):
         self.dev("start", "--instance", self.name, daemon)
 
+    def machines(self):
+        """Every QEMU, by the user it runs as: the processes in the instance's control groups."""
+        machines = {}
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cgroup", encoding="ascii") as file:
+                    found = re.search(rf"/caisson-{self.name}/vm-(\d+)$", file.read(), re.MULTILINE)
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if found and process_runs(int(pid)):
+                machines[int(found[1])] = int(pid)
+        return machines
+
+    def groups(self):
+        """The folders of the instance's control groups."""
+        return {path for path, _, _ in os.walk("/sys/fs/cgroup") if f"/caisson-{self.name}" in path}
+
     def pids(self):
-        """All processes in the host's namespace: the daemons and every QEMU."""
+        """The processes in the host's namespace, the daemons, and every QEMU, which have namespaces of their own."""
         done = subprocess.run(["ip", "netns", "pids", self.host], check=True, text=True, stdout=subprocess.PIPE)
-        return {int(pid) for pid in done.stdout.split() if process_runs(int(pid))}
+        return {int(pid) for pid in done.stdout.split() if process_runs(int(pid))} | set(self.machines().values())
 
     # The VPC API
 

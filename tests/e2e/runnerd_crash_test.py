@@ -1,4 +1,4 @@
-"""kill -9 of runnerd leaves no QEMU, no owner of a tap and no file; after its restart the functions are there."""
+"""kill -9 of runnerd leaves no QEMU, no control group, no owner of a tap and no file; after its restart the functions are there."""
 
 import os
 
@@ -32,21 +32,21 @@ class RunnerdCrash(harness.LabCase):
             self.assertEqual(self.lab.invoke(name, {"number": number + 20}), 2 * (number + 20))
 
     def test_nothing_stays(self):
-        daemons = {self.lab.pid("netd"), self.lab.pid("runnerd")}
         vpc, subnet = self.lab.vpc("10.0.0.0/16", "10.0.1.0/24")
         self.lab.function("one", FUNCTION)
         self.lab.function("two", FUNCTION, subnet, [self.lab.group(vpc, "functions")])
         before = self.observed_files()
         self.invoke_all()
 
-        # There is something to lose: QEMUs in the host's namespace, each on a tap.
-        machines = self.lab.pids() - daemons
+        # There is something to lose: QEMUs, each in a group and on a tap.
+        machines = set(self.lab.machines().values())
         self.assertGreaterEqual(len(machines), len(FUNCTIONS))
         self.assertTrue(any(machines & owners for owners in harness.tap_owners().values()))
 
         runnerd = self.lab.pid("runnerd")
         self.lab.kill("runnerd")
         harness.eventually("no QEMU", lambda: self.lab.pids() == {self.lab.pid("netd")})
+        harness.eventually("no control group", lambda: not self.lab.groups())
         owners = set().union(*harness.tap_owners().values(), set())
         self.assertFalse(owners & (machines | {runnerd}), "tap owners")
         self.assertEqual(self.observed_files() - before, set())
