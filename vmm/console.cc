@@ -42,6 +42,8 @@ class Drainer {
 
   void remove(int raw) {
     const std::lock_guard lock(mutex_);
+    // Closing is not enough: a child that has just been forked holds a copy until it executes its program.
+    (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, raw, nullptr);
     const auto console = consoles_.extract(raw);
     if (console) console.mapped().ring->end();
   }
