@@ -62,7 +62,7 @@ Status check_on_host(const vpc::Command& command) {
 Result<std::unique_ptr<Daemon>> Daemon::start(Store store, Fabric fabric) {
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(store), std::move(fabric)));
   TRYV(daemon->replay());
-  if (const Status done = daemon->apply_to_kernel(*daemon->snapshot()); !done) {
+  if (const Status done = daemon->apply_to_kernel(daemon->snapshot(), Scope::kAll); !done) {
     spdlog::error("recovery: {}", done.error().text());
   }
   daemon->slots_ = std::make_unique<Slots>(daemon->fabric_);
@@ -101,9 +101,12 @@ void Daemon::execute(const reconcile::Plan& plan, Failures& failures) {
   }
 }
 
-Result<Daemon::Failures> Daemon::reconcile(const vpc::State& state) {
-  const std::lock_guard lock(kernel_mutex_);
+Result<Daemon::Failures> Daemon::reconcile(const vpc::State& state, Scope scope) {
   Failures failures;
+  if (scope == Scope::kAll) {
+    TRY(const auto parts, plan_parts());
+    execute(parts, failures);
+  }
   const auto desired = vpc::compile(state);
   TRY(const auto before, fabric_.observe());
   for (const auto& operation : reconcile::diff_links(desired_, before)) {
@@ -136,8 +139,9 @@ Result<Daemon::Failures> Daemon::reconcile(const vpc::State& state) {
   return failures;
 }
 
-Status Daemon::apply_to_kernel(const vpc::State& state) {
-  auto failures = reconcile(state);
+Status Daemon::apply_to_kernel(const std::shared_ptr<const vpc::State>& state, Scope scope) {
+  const std::lock_guard kernel(kernel_mutex_);
+  auto failures = reconcile(*state, scope);
   if (!failures) failures = Failures{{"observe", failures.error()}};
   Status result = ok();
   for (const auto& [what, error] : failures.value()) {
@@ -146,17 +150,29 @@ Status Daemon::apply_to_kernel(const vpc::State& state) {
   }
   failures_ = std::move(failures).value();
   const std::lock_guard lock(state_mutex_);
+  if (result) state_ = state;
   last_failure_ = failures_.empty() ? "" : failures_.begin()->second.text();
   return result;
 }
 
+Result<reconcile::Plan> Daemon::plan_parts() {
+  TRY(const auto amiss, fabric_.amiss());
+  TRY(const auto pins, fabric_.datapath().pins());
+  auto plan = reconcile::diff_parts(amiss, pins.unknown);
+  TRY(const auto interrupted, fabric_.interrupted_attaches());
+  plan.insert(plan.end(), interrupted.begin(), interrupted.end());
+  return plan;
+}
+
 Result<reconcile::Plan> Daemon::plan() {
-  const auto state = snapshot();
   const std::lock_guard lock(kernel_mutex_);
+  const auto state = snapshot();  // as the kernel has it: both are changed under the lock
   const auto desired = vpc::compile(*state);
   TRY(const auto observed, fabric_.observe());
   TRY(const auto forbidden, fabric_.forbidden_exits());
-  auto plan = reconcile::diff_links(desired, observed);
+  TRY(auto plan, plan_parts());
+  const auto links = reconcile::diff_links(desired, observed);
+  plan.insert(plan.end(), links.begin(), links.end());
   for (auto& part :
        {reconcile::diff_tables(
             reconcile::desired_tables(desired, reconcile::indexes_of(observed), observed.tables, forbidden),
@@ -176,19 +192,34 @@ Result<nlohmann::json> Daemon::change(const Request& request) {
   TRYV(check_on_host(command));
   const vpc::StampedCommand stamped{
       .account = request.account, .seed = random_seed(), .time = time_now(), .command = std::move(command)};
-  TRY(const auto applied, vpc::apply(*snapshot(), stamped));
-  TRYV(store_.append(
-      api::encode_stored(request.operation, request.parameters, stamped.account, stamped.seed, stamped.time)
-          .dump()));
-  {
-    const std::lock_guard lock(state_mutex_);
-    state_ = std::make_shared<const vpc::State>(applied.state);
-  }
-  if (const Status done = apply_to_kernel(applied.state); !done) {
+  const auto before = snapshot();
+  TRY(const auto applied, vpc::apply(*before, stamped));
+  TRY(const auto revision, store_.append(api::encode_stored(request.operation, request.parameters,
+                                                            stamped.account, stamped.seed, stamped.time)
+                                             .dump()));
+  const auto after = std::make_shared<const vpc::State>(applied.state);
+  if (const Status done = apply_to_kernel(after, Scope::kModel); !done) {
     spdlog::error("{} {}: {}", request.request_id, request.operation, done.error().text());
-    return done.error();
+    return take_back(revision, before, after, done.error());
   }
   return operation->reply(applied, request.account, request.parameters);
+}
+
+/// What the kernel refuses is no part of the model: the caller is told that nothing has changed, and so it is.
+Error Daemon::take_back(std::uint64_t revision, const std::shared_ptr<const vpc::State>& before,
+                        const std::shared_ptr<const vpc::State>& after, Error refused) {
+  if (const Status removed = store_.remove(revision); !removed) {
+    // It will be there after the next start, so it has to be there now: retry() brings the kernel to it.
+    spdlog::error("{}", removed.error().text());
+    const std::lock_guard lock(state_mutex_);
+    state_ = after;
+    return refused;
+  }
+  if (const Status done = apply_to_kernel(before, Scope::kModel); !done) {
+    spdlog::error("taking it back: {}", done.error().text());
+  }
+  refused.message += "; the request has had no effect";
+  return refused;
 }
 
 void Daemon::submit(Request request, Reply reply) {
@@ -224,10 +255,10 @@ void Daemon::run() {
   }
 }
 
-/// What the kernel refused is tried again: the model holds it already.
+/// What failed is tried again: the model is what the kernel has to become.
 void Daemon::retry() {
   if (failures_.empty()) return;
-  (void)apply_to_kernel(*snapshot());
+  (void)apply_to_kernel(snapshot(), Scope::kAll);
   if (failures_.empty()) spdlog::info("kernel and model agree again");
 }
 
@@ -266,8 +297,10 @@ std::string Daemon::metrics() {
   }
   const auto left = plan();
   // A plan that cannot be made is not a clean one.
-  const double leaked = left ? static_cast<double>(left.value().size()) : std::nan("");
-  return metrics_text(slots, leaked, drop_counts(fabric_.datapath()), unrecorded_flows(fabric_.datapath()));
+  const double steps = left ? static_cast<double>(left.value().size()) : std::nan("");
+  const double leaked = left ? static_cast<double>(reconcile::leaked_objects(left.value())) : std::nan("");
+  return metrics_text(slots, steps, leaked, drop_counts(fabric_.datapath()),
+                      unrecorded_flows(fabric_.datapath()));
 }
 
 nlohmann::json Daemon::health() {

@@ -39,11 +39,18 @@ class Daemon : public Backend {
   Status replay();
   /// What of a plan failed: "OpenMember cm00000004" and why.
   using Failures = std::map<std::string, Error>;
-  Result<Failures> reconcile(const vpc::State& state);
+  enum class Scope {
+    kModel,  ///< what the model determines
+    kAll,    ///< and what every instance has
+  };
+  Result<Failures> reconcile(const vpc::State& state, Scope scope);
   void execute(const reconcile::Plan& plan, Failures& failures);
-  /// reconcile(), and an error if something failed that was not amiss before: a member of one account whose
+  /// reconcile(), after which the state is the one that readers get; or an error if something failed that was not amiss before: a member of one account whose
   /// namespace is gone must not fail the requests of the others.
-  Status apply_to_kernel(const vpc::State& state);
+  Status apply_to_kernel(const std::shared_ptr<const vpc::State>& state, Scope scope);
+  Error take_back(std::uint64_t revision, const std::shared_ptr<const vpc::State>& before,
+                  const std::shared_ptr<const vpc::State>& after, Error refused);
+  Result<reconcile::Plan> plan_parts();
   Result<reconcile::Plan> plan();
   Result<nlohmann::json> change(const Request& request);
   void post(std::function<void()> work);

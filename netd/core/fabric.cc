@@ -4,30 +4,16 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
+#include <set>
 
-#include "base/bytes.hh"
 #include "netd/bpf/caisson_abi.h"
-#include "netd/kernel/netlink/tap.hh"
 #include "netd/kernel/netns.hh"
-#include "netd/kernel/nft/ruleset.hh"
 #include "vpc/compile/compile.hh"
 
 namespace caisson::netd::core {
 namespace {
-
-constexpr const char* kUplink = "uplink";
-constexpr const char* kExit = "exit0";
-constexpr const char* kExitPeer = "exit1";
-constexpr int kUplinkPrefix = 30;
-
-MacAddress gateway_mac() {
-  return {.bytes = CAISSON_GATEWAY_MAC};
-}
 
 /// What is open in a new namespace and must not be in this one; some are there only with a module.
 Status close_defaults() {
@@ -47,24 +33,43 @@ Status close_defaults() {
   return ok();
 }
 
-std::string host_veth(const std::string& instance) {
-  return "cu-" + (instance.empty() ? "caisson" : instance);
-}
-
-std::string host_table(const std::string& instance) {
-  return instance.empty() ? "caisson" : "caisson_" + instance;
+/// A namespace of our name with links, and none of them ours, is somebody else's: it is not to be taken over.
+Status check_owner(kernel::Links& links, const std::string& name) {
+  // Made by the kernel in each new namespace, where the modules are there.
+  static const std::set<std::string> kKernels{"lo",   "tunl0",   "gre0",    "gretap0", "erspan0",
+                                              "sit0", "ip_vti0", "ip6tnl0", "ip6gre0", "ip6_vti0"};
+  TRY(const auto all, links.list());
+  std::string stranger;
+  for (const auto& [link_name, link] : all) {
+    if (is_ours(link) || (link.kind == "tun" && link_name.starts_with("cs"))) return ok();
+    if (!kKernels.contains(link_name)) stranger = link_name;
+  }
+  if (stranger.empty()) return ok();
+  return Error{.code = "EEXIST",
+               .message = "the network namespace " + name + " is not ours: it holds " + stranger +
+                          "; remove the namespace, or choose another --instance",
+               .errno_value = EEXIST};
 }
 
 }  // namespace
 
-std::string instance_name(const std::string& instance) {
-  return instance.empty() ? "caisson" : "caisson-" + instance;
+bool is_ours(const kernel::Link& link) {
+  return link.group == kernel::kLinkGroup || link.alias.starts_with(reconcile::alias_of(""));
 }
 
-std::string tap_name(std::uint32_t slot) {
-  std::array<char, 16> name{};
-  (void)std::snprintf(name.data(), name.size(), "cs%04x", slot);
-  return name.data();
+Error not_ours(const std::string& name, const std::string& netns) {
+  return {.code = "EEXIST",
+          .message = "the link " + name + " of the network namespace " + netns +
+                     " is not ours; remove it (ip link delete " + name + ")",
+          .errno_value = EEXIST};
+}
+
+MacAddress gateway_mac() {
+  return {.bytes = CAISSON_GATEWAY_MAC};
+}
+
+std::string instance_name(const std::string& instance) {
+  return instance.empty() ? "caisson" : "caisson-" + instance;
 }
 
 Fabric::Fabric(FabricOptions options, Fd host, Fd netns, kernel::Links host_links, kernel::Links links,
@@ -84,84 +89,18 @@ Result<Fabric> Fabric::open(const FabricOptions& options) {
   TRYV(kernel::in_netns(netns, close_defaults));
   TRY(kernel::Links host_links, kernel::Links::open());
   TRY(kernel::Links links, kernel::Links::open_in(netns));
+  TRYV(check_owner(links, name));
   TRY(kernel::Datapath datapath, kernel::Datapath::load("/sys/fs/bpf/" + name));
   Fabric fabric(options, std::move(host), std::move(netns), std::move(host_links), std::move(links),
                 std::move(datapath));
   TRYV(fabric.links_.set_up("lo"));
-  TRYV(kernel::run_nft(fabric.netns_, kernel::fabric_ruleset(kUplink)));
-  TRYV(fabric.make_exit());
-  TRYV(fabric.make_uplink());
-  TRYV(fabric.make_taps());
+  TRYV(fabric.make_parts());
   TRYV(fabric.reattach_members());
   return fabric;
 }
 
 Status Fabric::attach(kernel::Hook hook, std::uint32_t index, const std::string& name) {
   return kernel::in_netns(netns_, [&] { return datapath_.attach(hook, index, name); });
-}
-
-Status Fabric::make_exit() {
-  auto index = links_.index_of(kExit);
-  if (!index) {
-    TRYV(links_.make_veth(kExit, reconcile::alias_of("exit"), kExitPeer, gateway_mac(), netns_));
-    TRY(index, links_.index_of(kExit));
-  }
-  TRYV(attach(kernel::Hook::kExit, index.value(), kExit));
-  TRYV(links_.set_arp_off(kExit));
-  TRYV(links_.set_up(kExit));
-  TRYV(links_.set_up(kExitPeer));
-  return links_.add_route(Ipv4Cidr({CAISSON_IDENTITY_PREFIX}, 4), kExit, nullptr);
-}
-
-Status Fabric::make_uplink() {
-  const std::string veth = host_veth(options_.instance);
-  auto index = links_.index_of(kUplink);
-  if (!index) {
-    TRYV(host_links_.remove(veth));  // of a fabric that is gone
-    MacAddress mac = gateway_mac();
-    mac.bytes[5] = 0x03;
-    TRYV(host_links_.make_veth(veth, reconcile::alias_of("uplink"), kUplink, mac, netns_));
-    TRY(index, links_.index_of(kUplink));
-    TRYV(links_.set_alias(kUplink, reconcile::alias_of("uplink")));
-  }
-  TRYV(attach(kernel::Hook::kUplink, index.value(), kUplink));
-  TRYV(kernel::in_netns(netns_, [] { return kernel::set_sysctl("ipv4/conf/uplink/rp_filter", "1"); }));
-  const Ipv4Cidr network(options_.host_address, kUplinkPrefix);
-  TRYV(kernel::run_nft(host_, kernel::host_ruleset(host_table(options_.instance), veth, network.text())));
-  TRYV(kernel::in_netns(host_, [] { return kernel::set_sysctl("ipv4/ip_forward", "1"); }));
-  TRYV(host_links_.add_address(veth, options_.host_address, kUplinkPrefix));
-  TRYV(links_.add_address(kUplink, options_.fabric_address, kUplinkPrefix));
-  TRYV(host_links_.set_up(veth));
-  TRYV(links_.set_up(kUplink));
-  return links_.add_route(Ipv4Cidr({0}, 0), kUplink, &options_.host_address);
-}
-
-Status Fabric::make_taps() {
-  for (std::uint32_t slot = 0; slot < options_.slots; ++slot) {
-    const std::string name = tap_name(slot);
-    auto index = links_.index_of(name);
-    if (!index) {
-      TRY(const Fd made, open_slot(slot));
-      TRY(index, links_.index_of(name));
-      TRYV(links_.set_alias(name, reconcile::alias_of("slot-" + std::to_string(slot))));
-    }
-    TRYV(attach(kernel::Hook::kPort, index.value(), name));
-    TRYV(links_.set_up(name));
-    taps_.push_back(index.value());
-  }
-  return remove_surplus_taps();
-}
-
-/// Of an earlier start with more slots. A tap goes with its last holder: a microVM on it loses its network.
-Status Fabric::remove_surplus_taps() {
-  TRY(const auto links, links_.list());
-  for (const auto& [name, link] : links) {
-    const bool ours = link.kind == "tun" && link.alias.starts_with(reconcile::alias_of("slot-"));
-    if (!ours || std::find(taps_.begin(), taps_.end(), link.index) != taps_.end()) continue;
-    TRYV(links_.remove(name));
-    TRYV(datapath_.erase("slots", bytes_of(link.index)));
-  }
-  return ok();
 }
 
 Status Fabric::reattach_members() {
@@ -172,23 +111,17 @@ Status Fabric::reattach_members() {
   return ok();
 }
 
-Result<Fd> Fabric::open_slot(std::uint32_t slot) const {
-  Result<Fd> tap = Error{};
-  TRYV(kernel::in_netns(netns_, [&]() -> Status {
-    tap = kernel::open_tap(tap_name(slot));
-    return ok();
-  }));
-  return tap;
-}
-
 Result<reconcile::ObservedState> Fabric::observe() {
   reconcile::ObservedState observed;
   TRY(const auto links, links_.list());
   for (const auto& [name, link] : links) {
-    if (!link.alias.starts_with(reconcile::alias_of(""))) continue;
-    if (link.kind == "bridge") observed.bridges[name] = {link.alias, link.index, link.up};
-    if (link.kind == "veth" && name.starts_with("cm")) {
+    if (!is_ours(link) || is_part(name)) continue;
+    if (link.kind == "bridge") {
+      observed.bridges[name] = {link.alias, link.index, link.up};
+    } else if (link.kind == "veth" && name.starts_with("cm")) {
       observed.members[name] = {link.alias, link.index, link.master, link.up};
+    } else {
+      observed.strangers[name] = link.alias;
     }
   }
   for (const auto& name : reconcile::table_names()) {
@@ -197,19 +130,48 @@ Result<reconcile::ObservedState> Fabric::observe() {
   return observed;
 }
 
+Status Fabric::make_bridge(const reconcile::MakeBridge& made) {
+  auto found = links_.find(made.name);
+  if (found && !is_ours(found.value())) return not_ours(made.name, instance_name(options_.instance));
+  if (!found) {
+    TRYV(links_.make_bridge(made.name, gateway_mac()));
+  }
+  TRYV(links_.set_alias(made.name, made.alias));
+  return links_.set_up(made.name);
+}
+
+/// The veth with its programs. One that is there stays if its other end is where it belongs.
+Result<std::uint32_t> Fabric::make_port(const reconcile::MakeMember& made, const Fd& netns,
+                                        kernel::Links& inside) {
+  const std::string device = vpc::member_device_name(made.member.device_index);
+  if (auto found = links_.find(made.port)) {
+    if (!is_ours(found.value())) return not_ours(made.port, instance_name(options_.instance));
+    const auto other = inside.find(device);
+    if (!other || other.value().mac != made.member.mac) {
+      TRYV(links_.remove(made.port));
+      found = Error{};
+    }
+    if (found) return found.value().index;
+  }
+  TRYV(links_.make_veth(made.port, device, made.member.mac, netns));
+  return links_.index_of(made.port);
+}
+
+/// The bridge last: a port that is on it has all the rest.
 Status Fabric::make_member(const reconcile::MakeMember& made) {
   const std::string device = vpc::member_device_name(made.member.device_index);
   TRY(const Fd netns, kernel::open_netns(made.member.netns));
-  TRYV(links_.make_veth(made.port, made.alias, device, made.member.mac, netns));
-  TRY(const auto index, links_.index_of(made.port));
-  TRYV(attach(kernel::Hook::kPort, index, made.port));
-  TRYV(links_.enslave(made.port, made.member.bridge));
   TRY(kernel::Links inside, kernel::Links::open_in(netns));
+  TRY(const auto index, make_port(made, netns, inside));
+  TRYV(attach(kernel::Hook::kPort, index, made.port));
+  TRYV(links_.set_alias(made.port, made.alias));
   TRYV(inside.set_up("lo"));
   TRYV(inside.add_address(device, made.member.address, made.member.prefix_length));
   TRYV(inside.set_up(device));
-  if (made.member.device_index != 0) return ok();
-  return inside.add_route(Ipv4Cidr({0}, 0), device, &made.member.router);
+  if (made.member.device_index == 0) {
+    TRYV(inside.add_route(Ipv4Cidr({0}, 0), device, &made.member.router));
+  }
+  return links_.enslave(made.port, made.member.bridge);
 }
 
 Status Fabric::open_member(const reconcile::OpenMember& opened) {
@@ -218,8 +180,7 @@ Status Fabric::open_member(const reconcile::OpenMember& opened) {
 
 Status Fabric::execute(const reconcile::Operation& operation) {
   if (const auto* bridge = std::get_if<reconcile::MakeBridge>(&operation.what)) {
-    TRYV(links_.make_bridge(bridge->name, gateway_mac(), bridge->alias));
-    return links_.set_up(bridge->name);
+    return make_bridge(*bridge);
   }
   if (const auto* made = std::get_if<reconcile::MakeMember>(&operation.what)) return make_member(*made);
   if (const auto* opened = std::get_if<reconcile::OpenMember>(&operation.what)) return open_member(*opened);
@@ -228,6 +189,8 @@ Status Fabric::execute(const reconcile::Operation& operation) {
   if (const auto* put = std::get_if<reconcile::PutEntry>(&operation.what)) {
     return datapath_.put(put->table, put->key, put->value);
   }
+  if (const auto* part = std::get_if<reconcile::Repair>(&operation.what)) return repair(part->part);
+  if (const auto* pin = std::get_if<reconcile::DeletePin>(&operation.what)) return datapath_.unpin(pin->file);
   const auto& erased = std::get<reconcile::DeleteEntry>(operation.what);
   return datapath_.erase(erased.table, erased.key);
 }

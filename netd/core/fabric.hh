@@ -32,7 +32,13 @@ class Fabric {
   static Result<Fabric> open(const FabricOptions& options);
 
   Result<reconcile::ObservedState> observe();
+  /// What is not as open() made it: links, programs, addresses, nft tables, pins.
+  Result<reconcile::Amiss> amiss();
   Status execute(const reconcile::Operation& operation);
+
+  /// Entries of `slots` and `blocks` that an interrupted attach or a tap that is gone has left. While a slot is
+  /// being attached its entry can be among them.
+  Result<reconcile::Plan> interrupted_attaches();
 
   [[nodiscard]] const kernel::Datapath& datapath() const { return datapath_; }
   /// Interface indexes of the taps, by slot.
@@ -47,11 +53,23 @@ class Fabric {
   Fabric(FabricOptions options, Fd host, Fd netns, kernel::Links host_links, kernel::Links links,
          kernel::Datapath datapath);
   Status attach(kernel::Hook hook, std::uint32_t index, const std::string& name);
+  [[nodiscard]] bool is_part(const std::string& name) const;
+  Status make_parts();
+  Status make_table(const Fd& netns, const std::string& name, const std::string& ruleset,
+                    std::string& listing);
   Status make_exit();
+  Status make_uplink_veth();
   Status make_uplink();
-  Status make_taps();
+  Status make_host_table();
+  Status make_tap(std::uint32_t slot);
   Status remove_surplus_taps();
+  Status find_unrouted(const std::map<std::string, kernel::Link>& links,
+                       const std::map<std::string, kernel::Link>& outer, reconcile::Amiss& amiss);
+  Status find_detached(const std::map<std::string, kernel::Link>& links, reconcile::Amiss& amiss);
+  Status repair(const std::string& part);
   Status reattach_members();
+  Status make_bridge(const reconcile::MakeBridge& made);
+  Result<std::uint32_t> make_port(const reconcile::MakeMember& made, const Fd& netns, kernel::Links& inside);
   Status make_member(const reconcile::MakeMember& made);
   Status open_member(const reconcile::OpenMember& opened);
 
@@ -62,7 +80,17 @@ class Fabric {
   kernel::Links links_;
   kernel::Datapath datapath_;
   std::vector<std::uint32_t> taps_;
+  std::string fabric_table_;  ///< the nft tables, as they are listed when they are whole
+  std::string host_table_;
 };
+
+/// Made by a netd: by its group since it was made, by its alias since it was finished.
+bool is_ours(const kernel::Link& link);
+
+/// What stands in the way of a link of ours, and what to do.
+Error not_ours(const std::string& name, const std::string& netns);
+
+MacAddress gateway_mac();
 
 /// "cs" and four hexadecimal digits.
 std::string tap_name(std::uint32_t slot);

@@ -45,7 +45,7 @@ double unrecorded_flows(const kernel::Datapath& datapath) {
   return sum;
 }
 
-std::string metrics_text(const std::map<std::string, double>& slots, double leaked,
+std::string metrics_text(const std::map<std::string, double>& slots, double steps, double leaked,
                          const std::map<std::string, double>& drops, double unrecorded) {
   prometheus::Registry registry;
   auto& by_state =
@@ -54,8 +54,14 @@ std::string metrics_text(const std::map<std::string, double>& slots, double leak
     by_state.Add({{"state", state}}).Set(count);
   }
   prometheus::BuildGauge()
-      .Name("caisson_leaked_objects")
+      .Name("caisson_plan_operations")
       .Help("Steps by which the kernel differs from the model; 0 at rest.")
+      .Register(registry)
+      .Add({})
+      .Set(steps);
+  prometheus::BuildGauge()
+      .Name("caisson_leaked_objects")
+      .Help("Links, map entries and pins that bear our mark and that the model does not have; 0 at rest.")
       .Register(registry)
       .Add({})
       .Set(leaked);

@@ -58,18 +58,25 @@ Result<std::vector<std::string>> Store::load() {
   return records;
 }
 
-Status Store::append(const std::string& record) {
+Result<std::uint64_t> Store::append(const std::string& record) {
   constexpr const char* kSql =
       "INSERT INTO entries (revision, key, value) SELECT n, printf('command/%016x', n), ? FROM "
-      "(SELECT coalesce(max(revision), 0) + 1 AS n FROM entries)";
+      "(SELECT coalesce(max(revision), 0) + 1 AS n FROM entries) RETURNING revision";
   sqlite3_stmt* raw = nullptr;
   if (sqlite3_prepare_v2(database_.get(), kSql, -1, &raw, nullptr) != SQLITE_OK) {
     return failed(database_.get(), "append");
   }
   const Statement statement(raw);
   sqlite3_bind_text(raw, 1, record.data(), static_cast<int>(record.size()), SQLITE_TRANSIENT);
+  if (sqlite3_step(raw) != SQLITE_ROW) return failed(database_.get(), "append");
+  const auto revision = static_cast<std::uint64_t>(sqlite3_column_int64(raw, 0));
+  // It is committed by the step that ends the statement.
   if (sqlite3_step(raw) != SQLITE_DONE) return failed(database_.get(), "append");
-  return ok();
+  return revision;
+}
+
+Status Store::remove(std::uint64_t revision) {
+  return run("DELETE FROM entries WHERE revision = " + std::to_string(revision));
 }
 
 }  // namespace caisson::netd::core

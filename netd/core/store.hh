@@ -18,7 +18,10 @@ class Store {
 
   /// All records in the order in which they were appended.
   Result<std::vector<std::string>> load();
-  Status append(const std::string& record);
+  /// Its revision.
+  Result<std::uint64_t> append(const std::string& record);
+  /// Takes the last record back, durably. One that is not there is a success.
+  Status remove(std::uint64_t revision);
 
  private:
   struct Closer {

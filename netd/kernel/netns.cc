@@ -1,9 +1,11 @@
 #include "netd/kernel/netns.hh"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -25,10 +27,11 @@ Status make_folder() {
   return ok();
 }
 
-/// On a thread of its own: unshare() changes the namespace of the calling thread.
+/// On a thread of its own: unshare() changes the namespace of the calling thread. A file without a namespace is
+/// what a maker that was interrupted has left.
 Status make_and_bind(const std::string& path) {
   const Fd file = Fd::own(::open(path.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0));
-  if (!file) return Error::system(errno, "make", path);
+  if (!file && errno != EEXIST) return Error::system(errno, "make", path);
   if (::unshare(CLONE_NEWNET) != 0) return Error::system(errno, "make the network namespace of", path);
   if (::mount("/proc/thread-self/ns/net", path.c_str(), "none", MS_BIND, nullptr) != 0) {
     return Error::system(errno, "bind", path);
@@ -42,6 +45,10 @@ Result<Fd> open_netns(const std::string& name) {
   const std::string path = std::string(kFolder) + "/" + name;
   Fd netns = Fd::own(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!netns) return Error::system(errno, "open network namespace", name);
+  struct statfs facts {};
+  if (::fstatfs(netns.get(), &facts) != 0 || facts.f_type != NSFS_MAGIC) {
+    return Error::system(ENOENT, "open network namespace", name);
+  }
   return netns;
 }
 
@@ -57,7 +64,6 @@ Status ensure_netns(const std::string& name) {
   const std::string path = std::string(kFolder) + "/" + name;
   Status made = ok();
   std::thread([&] { made = make_and_bind(path); }).join();
-  if (!made) (void)::unlink(path.c_str());
   return made;
 }
 

@@ -48,7 +48,8 @@ std::string Operation::name() const {
       Overloaded{
           [](const MakeBridge&) { return "MakeBridge"; }, [](const MakeMember&) { return "MakeMember"; },
           [](const OpenMember&) { return "OpenMember"; }, [](const DeleteLink&) { return "DeleteLink"; },
-          [](const PutEntry&) { return "PutEntry"; }, [](const DeleteEntry&) { return "DeleteEntry"; }},
+          [](const PutEntry&) { return "PutEntry"; }, [](const DeleteEntry&) { return "DeleteEntry"; },
+          [](const Repair&) { return "Repair"; }, [](const DeletePin&) { return "DeletePin"; }},
       what);
 }
 
@@ -59,7 +60,9 @@ std::string Operation::object() const {
                  [](const OpenMember& opened) { return opened.port; },
                  [](const DeleteLink& deleted) { return deleted.name; },
                  [](const PutEntry& put) { return describe_key(put.table, put.key); },
-                 [](const DeleteEntry& deleted) { return describe_key(deleted.table, deleted.key); }},
+                 [](const DeleteEntry& deleted) { return describe_key(deleted.table, deleted.key); },
+                 [](const Repair& repair) { return repair.part; },
+                 [](const DeletePin& deleted) { return deleted.file; }},
       what);
 }
 
@@ -78,14 +81,24 @@ Plan diff_links(const vpc::DesiredState& desired, const ObservedState& observed)
   Plan plan;
   for (const auto& [name, bridge] : desired.bridges) {
     const auto found = observed.bridges.find(name);
-    if (found != observed.bridges.end() && found->second.up) continue;
-    plan.push_back({MakeBridge{name, alias_of(bridge.subnet.text())},
-                    found == observed.bridges.end() ? "missing" : "not up"});
+    const std::string alias = alias_of(bridge.subnet.text());
+    if (found == observed.bridges.end()) {
+      plan.push_back({MakeBridge{name, alias}, "missing"});
+    } else if (!found->second.up || found->second.alias != alias) {
+      plan.push_back({MakeBridge{name, alias}, found->second.up ? "without its alias" : "not up"});
+    }
   }
   for (const auto& [port, member] : desired.members) {
     const auto found = observed.members.find(port);
+    const std::string alias = alias_of(member.interface.text());
+    const auto bridge = observed.bridges.find(member.bridge);
     if (found == observed.members.end()) {
-      plan.push_back({MakeMember{port, alias_of(member.interface.text()), member}, "missing"});
+      plan.push_back({MakeMember{port, alias, member}, "missing"});
+    } else if (found->second.alias != alias) {
+      plan.push_back({MakeMember{port, alias, member}, "without its alias"});
+    } else if (bridge == observed.bridges.end() || found->second.master != bridge->second.index) {
+      // The bridge is what a port gets last: without it nothing else is certain.
+      plan.push_back({MakeMember{port, alias, member}, "not on its bridge"});
     }
     if (found == observed.members.end() || !found->second.up) {
       plan.push_back({OpenMember{port, member.netns}, "not up"});
@@ -115,7 +128,29 @@ Plan diff_leftovers(const vpc::DesiredState& desired, const ObservedState& obser
   for (const auto& [name, bridge] : observed.bridges) {
     if (!desired.bridges.contains(name)) plan.push_back({DeleteLink{name}, "not in the model"});
   }
+  for (const auto& [name, alias] : observed.strangers) {
+    plan.push_back({DeleteLink{name}, "not in the model"});
+  }
   return plan;
+}
+
+Plan diff_parts(const Amiss& amiss, const std::vector<std::string>& unknown_pins) {
+  Plan plan;
+  for (const auto& [part, reason] : amiss) {
+    plan.push_back({Repair{part}, reason});
+  }
+  for (const auto& file : unknown_pins) {
+    plan.push_back({DeletePin{file}, "not a map of ours"});
+  }
+  return plan;
+}
+
+std::size_t leaked_objects(const Plan& plan) {
+  return static_cast<std::size_t>(std::count_if(plan.begin(), plan.end(), [](const Operation& operation) {
+    return std::holds_alternative<DeleteLink>(operation.what) ||
+           std::holds_alternative<DeleteEntry>(operation.what) ||
+           std::holds_alternative<DeletePin>(operation.what);
+  }));
 }
 
 }  // namespace caisson::netd::reconcile

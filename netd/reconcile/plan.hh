@@ -25,14 +25,20 @@ struct ObservedPort {
 struct ObservedState {
   std::map<std::string, ObservedBridge> bridges;
   std::map<std::string, ObservedPort> members;
+  /// What bears our mark and is none of the above, nor what every instance has: by name, the alias.
+  std::map<std::string, std::string> strangers;
   Tables tables;
 };
+
+/// What every instance has whatever its model is ("exit", "uplink", "slot-3", "table-fabric", "pin-flows"), and
+/// the programs of its ports ("programs-cm00000004"): what of it is not as it should be, and how.
+using Amiss = std::map<std::string, std::string>;
 
 struct MakeBridge {
   std::string name;
   std::string alias;
 };
-/// Makes the veth: down, with the programs, closed until its entry is in `members`.
+/// Makes the veth, or finishes one that was interrupted: down, with the programs, closed until its entry is in `members`.
 struct MakeMember {
   std::string port;
   std::string alias;
@@ -56,8 +62,17 @@ struct DeleteEntry {
   std::string key;
 };
 
+/// Makes a part of Amiss whole again.
+struct Repair {
+  std::string part;
+};
+/// A file of our folder in bpffs that is no map of ours.
+struct DeletePin {
+  std::string file;
+};
+
 struct Operation {
-  std::variant<MakeBridge, MakeMember, OpenMember, DeleteLink, PutEntry, DeleteEntry> what;
+  std::variant<MakeBridge, MakeMember, OpenMember, DeleteLink, PutEntry, DeleteEntry, Repair, DeletePin> what;
   std::string reason;
 
   [[nodiscard]] std::string name() const;    ///< "MakeBridge"
@@ -73,6 +88,12 @@ Indexes indexes_of(const ObservedState& observed);
 
 /// Links that are missing or not as they should be are made, in the order in which they can be.
 Plan diff_links(const vpc::DesiredState& desired, const ObservedState& observed);
+
+/// What every instance has, made whole; files that no map of ours has pinned go.
+Plan diff_parts(const Amiss& amiss, const std::vector<std::string>& unknown_pins);
+
+/// How many objects the plan removes: what bears our mark without the model having it.
+std::size_t leaked_objects(const Plan& plan);
 
 /// Members that are not desired any more are closed first; then the new is written, `vpcs` after what it publishes;
 /// what nothing refers to any more goes last.

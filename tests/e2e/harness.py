@@ -46,7 +46,7 @@ def eventually(what, condition, seconds=30):
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.05)
+        time.sleep(0.01)
 
 
 class Tool:

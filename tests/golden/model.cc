@@ -122,7 +122,8 @@ void Kernel::execute(const reconcile::Plan& plan) {
     if (const auto* bridge = std::get_if<reconcile::MakeBridge>(&operation.what)) {
       observed.bridges[bridge->name] = {bridge->alias, next_index_++, true};
     } else if (const auto* member = std::get_if<reconcile::MakeMember>(&operation.what)) {
-      observed.members[member->port] = {member->alias, next_index_++, 0, false};
+      observed.members[member->port] = {member->alias, next_index_++,
+                                        observed.bridges.at(member->member.bridge).index, false};
     } else if (const auto* opened = std::get_if<reconcile::OpenMember>(&operation.what)) {
       observed.members.at(opened->port).up = true;
     } else if (const auto* link = std::get_if<reconcile::DeleteLink>(&operation.what)) {

@@ -51,10 +51,18 @@ class Network(harness.Lab):
         self.internet = f"caisson-{name}-internet"
         self.programs = f"{self.state}.bin"
         self.netd = None
+        self.environment = {}
         self.sockets = []
 
     def up(self):
         self.down()
+        # A copy: netd gives up the capability to read a folder that is closed to others.
+        os.makedirs(self.programs)
+        shutil.copy(os.path.join(BUILD, "bin", "netd"), self.programs)
+        self.make_host()
+        self.start_netd()
+
+    def make_host(self):
         if not os.path.ismount("/sys/fs/bpf"):
             run("mount", "-t", "bpf", "bpf", "/sys/fs/bpf")
         for namespace in (self.host, self.internet):
@@ -66,15 +74,15 @@ class Network(harness.Lab):
             run("ip", "-n", namespace, "link", "set", device, "up")
         run("ip", "-n", self.host, "route", "add", "default", "via", "192.0.2.2")
         run("ip", "-n", self.internet, "address", "add", f"{INTERNET}/32", "dev", "lo")
-        self.start_netd()
 
     def start_netd(self):
-        # A copy: netd gives up the capability to read a folder that is closed to others.
-        os.makedirs(self.programs)
-        shutil.copy(os.path.join(BUILD, "bin", "netd"), self.programs)
-        self.netd = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.host}", "--", f"{self.programs}/netd",
-                                      "--instance", self.name, "--slots", str(self.slots)], stdin=subprocess.DEVNULL)
+        self.spawn_netd()
         harness.eventually("netd listens", self.answers)
+
+    def spawn_netd(self, *options, **streams):
+        self.netd = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.host}", "--", f"{self.programs}/netd",
+                                      "--instance", self.name, "--slots", str(self.slots), *options],
+                                     stdin=subprocess.DEVNULL, env={**os.environ, **self.environment}, **streams)
 
     def answers(self):
         if self.netd.poll() is not None:

@@ -5,9 +5,11 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
+#include <set>
 
 #include "from_guest.skel.h"
 #include "from_stack.skel.h"
@@ -51,8 +53,33 @@ Status load_one(Skeleton* (*open)(const bpf_object_open_opts*), int (*load)(Skel
   options.pin_root_path = folder.c_str();
   owner.reset(open(&options));
   if (!owner) return Error::system(errno, "open program", name);
-  if (const int code = load(owner.get()); code != 0) return Error::system(-code, "load program", name);
-  return ok();
+  const int code = load(owner.get());
+  if (code == 0) return ok();
+  Error error = Error::system(-code, "load program", name);
+  if (code == -EINVAL) {
+    error.message +=
+        "; if a file below " + folder + " is not a map of this netd, end its microVMs and remove it";
+  }
+  return error;
+}
+
+std::uint32_t id_of(int program) {
+  bpf_prog_info info{};
+  __u32 size = sizeof info;
+  return bpf_obj_get_info_by_fd(program, &info, &size) == 0 ? info.id : 0;
+}
+
+/// Whether this program stands where attach_program() puts it.
+bool has_program(std::uint32_t ifindex, bpf_tc_attach_point point, int program) {
+  bpf_tc_hook hook{};
+  hook.sz = sizeof hook;
+  hook.ifindex = static_cast<int>(ifindex);
+  hook.attach_point = point;
+  bpf_tc_opts options{};
+  options.sz = sizeof options;
+  options.handle = kHandle;
+  options.priority = kPriority;
+  return bpf_tc_query(&hook, &options) == 0 && options.prog_id == id_of(program);
 }
 
 Status attach_program(std::uint32_t ifindex, const std::string& name, bpf_tc_attach_point point,
@@ -89,6 +116,7 @@ struct Datapath::Impl {
   FromStack from_stack;
   FromUplink from_uplink;
 
+  std::string folder;
   struct Map {
     int fd = -1;
     std::size_t key_size = 0;
@@ -127,14 +155,15 @@ Result<Datapath> Datapath::load(const std::string& folder) {
   TRYV(load_one(to_guest__open_opts, to_guest__load, "to_guest", folder, impl->to_guest));
   TRYV(load_one(from_stack__open_opts, from_stack__load, "from_stack", folder, impl->from_stack));
   TRYV(load_one(from_uplink__open_opts, from_uplink__load, "from_uplink", folder, impl->from_uplink));
+  impl->folder = folder;
   impl->add_maps(impl->from_guest->obj);
   Datapath datapath(std::move(impl));
-  TRYV(datapath.check_version(folder));
+  TRYV(datapath.check_version());
   return datapath;
 }
 
 /// Keys and values of another layout must not be read as ours (libbpf itself refuses only other sizes).
-Status Datapath::check_version(const std::string& folder) const {
+Status Datapath::check_version() const {
   const std::uint32_t ours = CAISSON_ABI_VERSION;
   const std::string key(sizeof ours, '\0');
   const std::string version(reinterpret_cast<const char*>(&ours), sizeof ours);
@@ -142,7 +171,7 @@ Status Datapath::check_version(const std::string& folder) const {
   if (found.empty()) return put("abi", key, version);
   if (found == version) return ok();
   return Error{.code = "EPROTO",
-               .message = "the maps below " + folder +
+               .message = "the maps below " + impl_->folder +
                           " are of another version of netd; end its microVMs and remove the folder",
                .errno_value = EPROTO};
 }
@@ -163,6 +192,48 @@ Status Datapath::attach(Hook hook, std::uint32_t ifindex, const std::string& nam
       return attach_program(ifindex, name, BPF_TC_INGRESS,
                             bpf_program__fd(impl_->from_uplink->progs.from_uplink));
   }
+  return ok();
+}
+
+bool Datapath::is_attached(Hook hook, std::uint32_t ifindex) const {
+  const int from = bpf_program__fd(impl_->from_guest->progs.from_guest);
+  switch (hook) {
+    case Hook::kPort:
+      return has_program(ifindex, BPF_TC_INGRESS, from) &&
+             has_program(ifindex, BPF_TC_EGRESS, bpf_program__fd(impl_->to_guest->progs.to_guest));
+    case Hook::kExit:
+      return has_program(ifindex, BPF_TC_EGRESS, bpf_program__fd(impl_->from_stack->progs.from_stack));
+    case Hook::kUplink:
+      return has_program(ifindex, BPF_TC_INGRESS, bpf_program__fd(impl_->from_uplink->progs.from_uplink));
+  }
+  return false;
+}
+
+Result<Datapath::Pins> Datapath::pins() const {
+  Pins found;
+  std::error_code failed;
+  std::set<std::string> there;
+  for (const auto& file : std::filesystem::directory_iterator(impl_->folder, failed)) {
+    there.insert(file.path().filename());
+  }
+  if (failed) return Error::system(failed.value(), "list", impl_->folder);
+  for (const auto& [name, map] : impl_->maps) {
+    if (there.erase(name) == 0) found.missing.push_back(name);
+  }
+  found.unknown.assign(there.begin(), there.end());
+  return found;
+}
+
+Status Datapath::pin(const std::string& map) const {
+  const auto* found = impl_->find(map);
+  const std::string path = impl_->folder + "/" + map;
+  if (found == nullptr || bpf_obj_pin(found->fd, path.c_str()) != 0) return Error::system(errno, "pin", path);
+  return ok();
+}
+
+Status Datapath::unpin(const std::string& file) const {
+  const std::string path = impl_->folder + "/" + file;
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return Error::system(errno, "remove", path);
   return ok();
 }
 

@@ -33,6 +33,18 @@ class Datapath {
   /// Makes the device's clsact qdisc and attaches, or replaces what is attached. In the device's namespace.
   Status attach(Hook hook, std::uint32_t ifindex, const std::string& name);
 
+  /// Whether attach() has done it and nobody has undone it since. In the device's namespace.
+  [[nodiscard]] bool is_attached(Hook hook, std::uint32_t ifindex) const;
+
+  /// The folder's pins: maps of ours that have none, and files that are none of our maps.
+  struct Pins {
+    std::vector<std::string> missing;
+    std::vector<std::string> unknown;
+  };
+  [[nodiscard]] Result<Pins> pins() const;
+  [[nodiscard]] Status pin(const std::string& map) const;
+  [[nodiscard]] Status unpin(const std::string& file) const;
+
   /// Key and value are bytes of the ABI's structs.
   [[nodiscard]] Result<std::map<std::string, std::string>> dump(const std::string& map) const;
   [[nodiscard]] Status put(const std::string& map, const std::string& key, const std::string& value) const;
@@ -44,7 +56,7 @@ class Datapath {
  private:
   struct Impl;
   explicit Datapath(std::unique_ptr<Impl> impl);
-  [[nodiscard]] Status check_version(const std::string& folder) const;
+  [[nodiscard]] Status check_version() const;
   std::unique_ptr<Impl> impl_;
 };
 

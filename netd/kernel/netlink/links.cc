@@ -12,6 +12,7 @@
 #include <netlink/route/route.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "netd/kernel/netns.hh"
 
@@ -55,6 +56,19 @@ Status checked(int code, const std::string& operation, const std::string& object
   return error;
 }
 
+/// A list that changed while it was read is read again.
+template <class Allocate>
+Result<CachePtr> cached(const char* what, const Allocate& allocate) {
+  constexpr int kAttempts = 20;
+  nl_cache* raw = nullptr;
+  int code = -NLE_DUMP_INTR;
+  for (int i = 0; i < kAttempts && code == -NLE_DUMP_INTR; ++i) {
+    code = allocate(&raw);
+  }
+  TRYV(checked(code, "list", what));
+  return CachePtr(raw);
+}
+
 BytesPtr bytes_of(const MacAddress& mac) {
   return BytesPtr(nl_addr_build(AF_LLC, mac.bytes.data(), mac.bytes.size()));
 }
@@ -64,6 +78,23 @@ BytesPtr bytes_of(Ipv4Address address, int prefix_length) {
   BytesPtr made(nl_addr_build(AF_INET, &network, sizeof network));
   nl_addr_set_prefixlen(made.get(), prefix_length);
   return made;
+}
+
+Link value_of(rtnl_link* link) {
+  const char* alias = rtnl_link_get_ifalias(link);
+  const char* kind = rtnl_link_get_type(link);
+  Link value{.index = static_cast<std::uint32_t>(rtnl_link_get_ifindex(link)),
+             .master = static_cast<std::uint32_t>(rtnl_link_get_master(link)),
+             .group = rtnl_link_get_group(link),
+             .alias = alias == nullptr ? "" : alias,
+             .kind = kind == nullptr ? "" : kind,
+             .mac = {},
+             .up = (rtnl_link_get_flags(link) & IFF_UP) != 0};
+  const nl_addr* mac = rtnl_link_get_addr(link);
+  if (mac != nullptr && nl_addr_get_len(mac) == value.mac.bytes.size()) {
+    std::memcpy(value.mac.bytes.data(), nl_addr_get_binary_addr(mac), value.mac.bytes.size());
+  }
+  return value;
 }
 
 /// libnl 3.7 has no calls for the ports' `isolated` flag and the rest: IFLA_PROTINFO by hand.
@@ -95,66 +126,66 @@ void Links::Closer::operator()(nl_sock* socket) const {
 
 Result<Links> Links::open() {
   std::unique_ptr<nl_sock, Closer> socket(nl_socket_alloc());
+  // Requests and answers alternate anyway, and a request that could not be sent would put libnl out of step for good.
+  nl_socket_disable_seq_check(socket.get());
   TRYV(checked(nl_connect(socket.get(), NETLINK_ROUTE), "open", "rtnetlink"));
   return Links(std::move(socket));
 }
 
 Result<Links> Links::open_in(const Fd& netns) {
   std::unique_ptr<nl_sock, Closer> socket(nl_socket_alloc());
+  nl_socket_disable_seq_check(socket.get());
   TRYV(
       in_netns(netns, [&] { return checked(nl_connect(socket.get(), NETLINK_ROUTE), "open", "rtnetlink"); }));
   return Links(std::move(socket));
 }
 
 Result<std::map<std::string, Link>> Links::list() {
-  nl_cache* raw = nullptr;
-  TRYV(checked(rtnl_link_alloc_cache(socket_.get(), AF_UNSPEC, &raw), "list", "links"));
-  const CachePtr cache(raw);
+  TRY(const CachePtr cache,
+      cached("links", [&](nl_cache** raw) { return rtnl_link_alloc_cache(socket_.get(), AF_UNSPEC, raw); }));
   std::map<std::string, Link> links;
-  for (nl_object* object = nl_cache_get_first(raw); object != nullptr; object = nl_cache_get_next(object)) {
+  for (nl_object* object = nl_cache_get_first(cache.get()); object != nullptr;
+       object = nl_cache_get_next(object)) {
     auto* link = reinterpret_cast<rtnl_link*>(object);
-    const char* alias = rtnl_link_get_ifalias(link);
-    const char* kind = rtnl_link_get_type(link);
-    links[rtnl_link_get_name(link)] = {.index = static_cast<std::uint32_t>(rtnl_link_get_ifindex(link)),
-                                       .master = static_cast<std::uint32_t>(rtnl_link_get_master(link)),
-                                       .alias = alias == nullptr ? "" : alias,
-                                       .kind = kind == nullptr ? "" : kind,
-                                       .up = (rtnl_link_get_flags(link) & IFF_UP) != 0};
+    links[rtnl_link_get_name(link)] = value_of(link);
   }
   return links;
 }
 
-Result<std::uint32_t> Links::index_of(const std::string& name) {
+Result<Link> Links::find(const std::string& name) {
   rtnl_link* raw = nullptr;
   TRYV(checked(rtnl_link_get_kernel(socket_.get(), 0, name.c_str(), &raw), "find link", name));
   const LinkPtr link(raw);
-  return static_cast<std::uint32_t>(rtnl_link_get_ifindex(raw));
+  return value_of(raw);
 }
 
-Status Links::make_bridge(const std::string& name, const MacAddress& mac, const std::string& alias) {
+Result<std::uint32_t> Links::index_of(const std::string& name) {
+  TRY(const auto link, find(name));
+  return link.index;
+}
+
+Status Links::make_bridge(const std::string& name, const MacAddress& mac) {
   const LinkPtr link(rtnl_link_bridge_alloc());
   const auto bytes = bytes_of(mac);
   rtnl_link_set_name(link.get(), name.c_str());
   rtnl_link_set_addr(link.get(), bytes.get());
-  const Status made =
-      checked(rtnl_link_add(socket_.get(), link.get(), NLM_F_CREATE | NLM_F_EXCL), "make bridge", name);
-  if (!made && made.error().errno_value != EEXIST) return made;
-  return set_alias(name, alias);
+  rtnl_link_set_group(link.get(), kLinkGroup);
+  return checked(rtnl_link_add(socket_.get(), link.get(), NLM_F_CREATE | NLM_F_EXCL), "make bridge", name);
 }
 
-Status Links::make_veth(const std::string& name, const std::string& alias, const std::string& peer,
-                        const MacAddress& peer_mac, const Fd& peer_netns) {
+Status Links::make_veth(const std::string& name, const std::string& peer, const MacAddress& peer_mac,
+                        const Fd& peer_netns) {
   const LinkPtr link(rtnl_link_veth_alloc());
   rtnl_link* other = rtnl_link_veth_get_peer(link.get());
   const auto bytes = bytes_of(peer_mac);
   rtnl_link_set_name(link.get(), name.c_str());
+  rtnl_link_set_group(link.get(), kLinkGroup);
   rtnl_link_set_name(other, peer.c_str());
   rtnl_link_set_addr(other, bytes.get());
   rtnl_link_set_ns_fd(other, peer_netns.get());
   const int code = rtnl_link_add(socket_.get(), link.get(), NLM_F_CREATE | NLM_F_EXCL);
   rtnl_link_put(other);
-  TRYV(checked(code, "make veth", name));
-  return set_alias(name, alias);
+  return checked(code, "make veth", name);
 }
 
 Status Links::enslave(const std::string& port, const std::string& bridge) {
@@ -228,6 +259,42 @@ Status Links::add_route(const Ipv4Cidr& destination, const std::string& name, co
   rtnl_route_add_nexthop(route.get(), hop);
   return checked(rtnl_route_add(socket_.get(), route.get(), NLM_F_CREATE | NLM_F_REPLACE), "add route to",
                  destination.text());
+}
+
+Result<bool> Links::has_address(std::uint32_t index, Ipv4Address address) {
+  TRY(const CachePtr cache,
+      cached("addresses", [&](nl_cache** raw) { return rtnl_addr_alloc_cache(socket_.get(), raw); }));
+  const auto local = bytes_of(address, 32);
+  for (nl_object* object = nl_cache_get_first(cache.get()); object != nullptr;
+       object = nl_cache_get_next(object)) {
+    auto* found = reinterpret_cast<rtnl_addr*>(object);
+    nl_addr* its = rtnl_addr_get_local(found);
+    if (rtnl_addr_get_ifindex(found) == static_cast<int>(index) && its != nullptr &&
+        nl_addr_get_family(its) == AF_INET &&
+        std::memcmp(nl_addr_get_binary_addr(its), nl_addr_get_binary_addr(local.get()), 4) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Result<bool> Links::has_route(const Ipv4Cidr& destination, std::uint32_t index) {
+  TRY(const CachePtr cache, cached("routes", [&](nl_cache** raw) {
+        return rtnl_route_alloc_cache(socket_.get(), AF_INET, 0, raw);
+      }));
+  const auto target = bytes_of(destination.base(), destination.length());
+  for (nl_object* object = nl_cache_get_first(cache.get()); object != nullptr;
+       object = nl_cache_get_next(object)) {
+    auto* found = reinterpret_cast<rtnl_route*>(object);
+    nl_addr* its = rtnl_route_get_dst(found);
+    // The default route's destination has no bytes.
+    const bool same = its != nullptr &&
+                      static_cast<int>(nl_addr_get_prefixlen(its)) == destination.length() &&
+                      (destination.length() == 0 || nl_addr_cmp(its, target.get()) == 0);
+    rtnl_nexthop* hop = rtnl_route_get_nnexthops(found) == 1 ? rtnl_route_nexthop_n(found, 0) : nullptr;
+    if (same && hop != nullptr && rtnl_route_nh_get_ifindex(hop) == static_cast<int>(index)) return true;
+  }
+  return false;
 }
 
 }  // namespace caisson::netd::kernel

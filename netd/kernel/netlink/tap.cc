@@ -1,8 +1,8 @@
 #include "netd/kernel/netlink/tap.hh"
 
 #include <fcntl.h>
-#include <linux/if.h>
 #include <linux/if_tun.h>
+#include <net/if.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -11,9 +11,12 @@
 
 namespace caisson::netd::kernel {
 
-Result<Fd> open_tap(const std::string& name) {
+Result<Fd> open_tap(const std::string& name, std::uint32_t index) {
   Fd tap = Fd::own(::open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK));
   if (!tap) return Error::system(errno, "open", "/dev/net/tun");
+  if (index != 0 && ::if_nametoindex(name.c_str()) == 0 && ::ioctl(tap.get(), TUNSETIFINDEX, &index) != 0) {
+    return Error::system(errno, "choose the index of", name);
+  }
   ifreq request{};
   name.copy(request.ifr_name, IFNAMSIZ - 1);
   request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);

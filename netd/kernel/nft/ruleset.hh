@@ -11,6 +11,12 @@ namespace caisson::netd::kernel {
 /// Runs commands of nft(8) as one transaction in the namespace.
 Status run_nft(const Fd& netns, const std::string& commands);
 
+/// A table as `nft list table ip NAME` prints it; empty: there is none.
+Result<std::string> list_nft_table(const Fd& netns, const std::string& name);
+
+/// What stands in the listing of a table of ours: its comment.
+inline constexpr const char* kTableMark = "comment \"made by caisson netd\"";
+
 /// The fabric: nothing in, forwarded is only what goes out at `uplink` and its answers; the source there is
 /// the uplink's address. Replaces the table in one transaction.
 std::string fabric_ruleset(const std::string& uplink);

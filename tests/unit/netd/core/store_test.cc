@@ -70,6 +70,16 @@ TEST_F(StoreTest, KeepsEqualRecordsAndEveryByte) {
   EXPECT_THAT(records(store), ElementsAre(odd, odd, "", large));
 }
 
+TEST_F(StoreTest, TakesTheLastRecordBack) {
+  Store store = open();
+  EXPECT_EQ(store.append("a").value(), 1U);
+  EXPECT_EQ(store.append("b").value(), 2U);
+  EXPECT_TRUE(store.remove(2));
+  EXPECT_TRUE(store.remove(2));
+  EXPECT_EQ(store.append("c").value(), 2U);
+  EXPECT_THAT(records(store), ElementsAre("a", "c"));
+}
+
 TEST_F(StoreTest, ShowsAnAppendToASecondOpenAtOnce) {
   auto first = open();
   auto second = open();

@@ -42,14 +42,47 @@ TEST(DiffLinks, MakesWhatIsMissing) {
 
 TEST(DiffLinks, RepairsWhatIsDown) {
   ObservedState observed;
-  observed.bridges["br-a"] = {"caisson:x", 7, true};
-  observed.members["cm1"] = {"caisson:y", 8, 7, true};
+  observed.bridges["br-a"] = {"caisson:subnet-0123456789abcdef0", 7, true};
+  observed.members["cm1"] = {"caisson:eni-0123456789abcdef0", 8, 7, true};
   EXPECT_THAT(diff_links(one_member(), observed), IsEmpty());
   observed.members["cm1"].up = false;
   EXPECT_THAT(lines(diff_links(one_member(), observed)), ElementsAre("OpenMember cm1 (not up)"));
   observed.bridges["br-a"].up = false;
   EXPECT_THAT(lines(diff_links(one_member(), observed)),
               ElementsAre("MakeBridge br-a (not up)", "OpenMember cm1 (not up)"));
+}
+
+TEST(DiffLinks, FinishesWhatWasInterrupted) {
+  ObservedState observed;
+  observed.bridges["br-a"] = {"", 7, true};
+  observed.members["cm1"] = {"", 8, 0, false};
+  EXPECT_THAT(lines(diff_links(one_member(), observed)),
+              ElementsAre("MakeBridge br-a (without its alias)", "MakeMember cm1 (without its alias)",
+                          "OpenMember cm1 (not up)"));
+  observed.bridges["br-a"].alias = "caisson:subnet-0123456789abcdef0";
+  observed.members["cm1"] = {"caisson:eni-0123456789abcdef0", 8, 0, true};
+  EXPECT_THAT(lines(diff_links(one_member(), observed)), ElementsAre("MakeMember cm1 (not on its bridge)"));
+  observed.members["cm1"].master = 9;
+  EXPECT_THAT(lines(diff_links(one_member(), observed)), ElementsAre("MakeMember cm1 (not on its bridge)"));
+}
+
+TEST(DiffParts, RepairsAndRemoves) {
+  const auto plan = diff_parts({{"exit", "exit0 is not up"}}, {"stranger"});
+  EXPECT_THAT(lines(plan),
+              ElementsAre("Repair exit (exit0 is not up)", "DeletePin stranger (not a map of ours)"));
+}
+
+TEST(LeakedObjects, AreThoseThatThePlanRemoves) {
+  ObservedState observed;
+  observed.strangers["br0"] = "caisson:x";
+  auto plan = diff_leftovers({}, observed);
+  EXPECT_THAT(lines(plan), ElementsAre("DeleteLink br0 (not in the model)"));
+  for (const auto& operation : diff_parts({{"exit", "exit0 is not up"}}, {"stranger"})) {
+    plan.push_back(operation);
+  }
+  plan.push_back({DeleteEntry{"routes", "a"}, "not in the model"});
+  plan.push_back({PutEntry{"routes", "b", "c"}, "missing"});
+  EXPECT_EQ(leaked_objects(plan), 3U);
 }
 
 TEST(DiffLeftovers, DeletesMembersBeforeBridges) {

@@ -1,0 +1,289 @@
+// What every instance has, whatever its model is: made at the start, looked at and repaired afterwards. Each make_...()
+// does what is left to do, so that it serves an interrupted start and a damaged part as well.
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <set>
+
+#include "base/bytes.hh"
+#include "netd/bpf/caisson_abi.h"
+#include "netd/core/fabric.hh"
+#include "netd/kernel/netlink/tap.hh"
+#include "netd/kernel/netns.hh"
+#include "netd/kernel/nft/ruleset.hh"
+
+namespace caisson::netd::core {
+namespace {
+
+constexpr const char* kUplink = "uplink";
+constexpr const char* kExit = "exit0";
+constexpr const char* kExitPeer = "exit1";
+constexpr const char* kFabricTable = "caisson";
+constexpr int kUplinkPrefix = 30;
+const Ipv4Cidr kIdentities({CAISSON_IDENTITY_PREFIX}, 4);
+
+std::string host_veth(const std::string& instance) {
+  return "cu-" + (instance.empty() ? "caisson" : instance);
+}
+
+std::string host_table(const std::string& instance) {
+  return instance.empty() ? "caisson" : "caisson_" + instance;
+}
+
+bool is_tap_name(const std::string& name) {
+  return name.size() == 6 && name.starts_with("cs") &&
+         name.find_first_not_of("0123456789abcdef", 2) == std::string::npos;
+}
+
+}  // namespace
+
+std::string tap_name(std::uint32_t slot) {
+  std::array<char, 16> name{};
+  (void)std::snprintf(name.data(), name.size(), "cs%04x", slot);
+  return name.data();
+}
+
+bool Fabric::is_part(const std::string& name) const {
+  if (name == kExit || name == kExitPeer || name == kUplink) return true;
+  return is_tap_name(name) && std::stoul(name.substr(2), nullptr, 16) < options_.slots;
+}
+
+Status Fabric::make_parts() {
+  TRYV(make_table(netns_, kFabricTable, kernel::fabric_ruleset(kUplink), fabric_table_));
+  TRYV(make_exit());
+  TRYV(make_uplink());
+  for (std::uint32_t slot = 0; slot < options_.slots; ++slot) {
+    taps_.push_back(0);
+    TRYV(make_tap(slot));
+  }
+  return remove_surplus_taps();
+}
+
+/// The table as the kernel lists it then is what amiss() compares with.
+Status Fabric::make_table(const Fd& netns, const std::string& name, const std::string& ruleset,
+                          std::string& listing) {
+  TRY(const auto before, kernel::list_nft_table(netns, name));
+  if (!before.empty() && before.find(kernel::kTableMark) == std::string::npos) {
+    return Error{.code = "EEXIST",
+                 .message = "the nft table ip " + name + " is not ours; remove it (nft delete table ip " +
+                            name + "), or choose another --instance",
+                 .errno_value = EEXIST};
+  }
+  TRYV(kernel::run_nft(netns, ruleset));
+  TRY(listing, kernel::list_nft_table(netns, name));
+  return ok();
+}
+
+Status Fabric::make_exit() {
+  auto found = links_.find(kExit);
+  if (found && !is_ours(found.value())) return not_ours(kExit, instance_name(options_.instance));
+  if (!found) {
+    TRYV(links_.make_veth(kExit, kExitPeer, gateway_mac(), netns_));
+    TRY(found, links_.find(kExit));
+  }
+  for (const char* end : {kExit, kExitPeer}) {
+    TRYV(links_.set_alias(end, reconcile::alias_of("exit")));
+  }
+  TRYV(attach(kernel::Hook::kExit, found.value().index, kExit));
+  TRYV(links_.set_arp_off(kExit));
+  TRYV(links_.set_up(kExit));
+  TRYV(links_.set_up(kExitPeer));
+  return links_.add_route(kIdentities, kExit, nullptr);
+}
+
+/// The two ends of the uplink, and what of it is not as it should be.
+Status Fabric::make_uplink_veth() {
+  const std::string veth = host_veth(options_.instance);
+  const auto outer = host_links_.find(veth);
+  const auto inner = links_.find(kUplink);
+  if (outer && !is_ours(outer.value())) return not_ours(veth, "that netd was started in");
+  MacAddress mac = gateway_mac();
+  mac.bytes[5] = 0x03;
+  if (inner && !is_ours(inner.value()) && inner.value().mac != mac)
+    return not_ours(kUplink, instance_name(options_.instance));
+  if (!outer || !inner) {
+    TRYV(host_links_.remove(veth));  // of a fabric that is gone
+    TRYV(links_.remove(kUplink));
+    TRYV(host_links_.make_veth(veth, kUplink, mac, netns_));
+  }
+  TRYV(host_links_.set_alias(veth, reconcile::alias_of("uplink")));
+  return links_.set_alias(kUplink, reconcile::alias_of("uplink"));
+}
+
+Status Fabric::make_uplink() {
+  const std::string veth = host_veth(options_.instance);
+  TRYV(make_uplink_veth());
+  TRY(const auto index, links_.index_of(kUplink));
+  TRYV(attach(kernel::Hook::kUplink, index, kUplink));
+  TRYV(kernel::in_netns(netns_, [] { return kernel::set_sysctl("ipv4/conf/uplink/rp_filter", "1"); }));
+  TRYV(make_host_table());
+  TRYV(kernel::in_netns(host_, [] { return kernel::set_sysctl("ipv4/ip_forward", "1"); }));
+  TRYV(host_links_.add_address(veth, options_.host_address, kUplinkPrefix));
+  TRYV(links_.add_address(kUplink, options_.fabric_address, kUplinkPrefix));
+  TRYV(host_links_.set_up(veth));
+  TRYV(links_.set_up(kUplink));
+  return links_.add_route(Ipv4Cidr({0}, 0), kUplink, &options_.host_address);
+}
+
+Status Fabric::make_host_table() {
+  const Ipv4Cidr network(options_.host_address, kUplinkPrefix);
+  const std::string table = host_table(options_.instance);
+  return make_table(host_, table, kernel::host_ruleset(table, host_veth(options_.instance), network.text()),
+                    host_table_);
+}
+
+Result<Fd> Fabric::open_slot(std::uint32_t slot) const {
+  Result<Fd> tap = Error{};
+  TRYV(kernel::in_netns(netns_, [&]() -> Status {
+    // One that was deleted comes back with the index that the maps and the slots know.
+    tap = kernel::open_tap(tap_name(slot), taps_[slot]);
+    return ok();
+  }));
+  return tap;
+}
+
+Status Fabric::make_tap(std::uint32_t slot) {
+  const std::string name = tap_name(slot);
+  auto found = links_.find(name);
+  if (found && found.value().kind != "tun") return not_ours(name, instance_name(options_.instance));
+  if (!found) {
+    TRY(const Fd made, open_slot(slot));
+    TRY(found, links_.find(name));
+  }
+  TRYV(links_.set_alias(name, reconcile::alias_of("slot-" + std::to_string(slot))));
+  TRYV(attach(kernel::Hook::kPort, found.value().index, name));
+  TRYV(links_.set_up(name));
+  // The slots read it on other threads: it is written once, since a tap keeps its index.
+  if (taps_[slot] == 0) taps_[slot] = found.value().index;
+  return ok();
+}
+
+/// Of an earlier start with more slots. A tap goes with its last holder: a microVM on it loses its network.
+Status Fabric::remove_surplus_taps() {
+  TRY(const auto links, links_.list());
+  for (const auto& [name, link] : links) {
+    if (link.kind != "tun" || !is_tap_name(name) || is_part(name)) continue;
+    TRYV(links_.remove(name));
+    TRYV(datapath_.erase("slots", bytes_of(link.index)));
+  }
+  return ok();
+}
+
+namespace {
+
+/// What is wrong with a link of ours that should be up, or nothing.
+std::string fault_of(const std::map<std::string, kernel::Link>& links, const std::string& name) {
+  const auto found = links.find(name);
+  if (found == links.end()) return name + " is missing";
+  if (!found->second.up) return name + " is not up";
+  return found->second.alias.starts_with(reconcile::alias_of("")) ? "" : name + " is without its alias";
+}
+
+void note(reconcile::Amiss& amiss, const std::string& part, const std::string& fault) {
+  if (!fault.empty()) amiss.emplace(part, fault);
+}
+
+}  // namespace
+
+Result<reconcile::Amiss> Fabric::amiss() {
+  reconcile::Amiss amiss;
+  TRY(const auto links, links_.list());
+  TRY(const auto outer, host_links_.list());
+  for (const char* end : {kExit, kExitPeer}) {
+    note(amiss, "exit", fault_of(links, end));
+  }
+  note(amiss, "uplink", fault_of(links, kUplink));
+  note(amiss, "uplink", fault_of(outer, host_veth(options_.instance)));
+  for (std::uint32_t slot = 0; slot < taps_.size(); ++slot) {
+    note(amiss, "slot-" + std::to_string(slot), fault_of(links, tap_name(slot)));
+  }
+  TRYV(find_unrouted(links, outer, amiss));
+  TRYV(find_detached(links, amiss));
+  TRY(const auto inside, kernel::list_nft_table(netns_, kFabricTable));
+  if (inside != fabric_table_) amiss.emplace("table-fabric", "the nft table differs");
+  TRY(const auto outside, kernel::list_nft_table(host_, host_table(options_.instance)));
+  if (outside != host_table_) amiss.emplace("table-host", "the nft table differs");
+  TRY(const auto pins, datapath_.pins());
+  for (const auto& map : pins.missing) {
+    amiss.emplace("pin-" + map, "the pin is missing");
+  }
+  return amiss;
+}
+
+Status Fabric::find_unrouted(const std::map<std::string, kernel::Link>& links,
+                             const std::map<std::string, kernel::Link>& outer, reconcile::Amiss& amiss) {
+  if (!amiss.contains("exit")) {
+    TRY(const bool routed, links_.has_route(kIdentities, links.at(kExit).index));
+    if (!routed) amiss.emplace("exit", "its route is missing");
+  }
+  if (amiss.contains("uplink")) return ok();
+  const auto inner = links.at(kUplink).index;
+  TRY(const bool routed, links_.has_route(Ipv4Cidr({0}, 0), inner));
+  TRY(const bool addressed, links_.has_address(inner, options_.fabric_address));
+  TRY(const bool outside,
+      host_links_.has_address(outer.at(host_veth(options_.instance)).index, options_.host_address));
+  if (!routed || !addressed || !outside) amiss.emplace("uplink", "an address or a route is missing");
+  return ok();
+}
+
+/// Devices whose programs somebody has taken away or replaced.
+Status Fabric::find_detached(const std::map<std::string, kernel::Link>& links, reconcile::Amiss& amiss) {
+  return kernel::in_netns(netns_, [&]() -> Status {
+    for (const auto& [name, link] : links) {
+      if (!is_ours(link) && link.kind != "tun") continue;
+      std::string part;
+      auto hook = kernel::Hook::kPort;
+      if (name == kExit) {
+        part = "exit";
+        hook = kernel::Hook::kExit;
+      } else if (name == kUplink) {
+        part = "uplink";
+        hook = kernel::Hook::kUplink;
+      } else if (is_part(name) && is_tap_name(name)) {
+        part = "slot-" + std::to_string(std::stoul(name.substr(2), nullptr, 16));
+      } else if (name.starts_with("cm") && link.master != 0) {
+        part = "programs-" + name;
+      }
+      if (part.empty() || datapath_.is_attached(hook, link.index)) continue;
+      amiss.emplace(part, "a program is not attached to " + name);
+    }
+    return ok();
+  });
+}
+
+Result<reconcile::Plan> Fabric::interrupted_attaches() {
+  reconcile::Plan plan;
+  TRY(const auto slots, datapath_.dump("slots"));
+  std::set<std::string> bound;
+  for (const auto& [tap, entry] : slots) {
+    const bool there = std::find(taps_.begin(), taps_.end(), value_of<std::uint32_t>(tap)) != taps_.end();
+    if (there) {
+      bound.insert(tap);
+    } else {
+      plan.push_back({reconcile::DeleteEntry{"slots", tap}, "its tap is gone"});
+    }
+  }
+  TRY(const auto blocks, datapath_.dump("blocks"));
+  for (const auto& [key, tap] : blocks) {
+    if (!bound.contains(tap))
+      plan.push_back({reconcile::DeleteEntry{"blocks", key}, "its slot is not bound"});
+  }
+  return plan;
+}
+
+Status Fabric::repair(const std::string& part) {
+  if (part == "exit") return make_exit();
+  if (part == "uplink") return make_uplink();
+  if (part == "table-host") return make_host_table();
+  if (part == "table-fabric") {
+    return make_table(netns_, kFabricTable, kernel::fabric_ruleset(kUplink), fabric_table_);
+  }
+  const std::string object = part.substr(part.find('-') + 1);
+  if (part.starts_with("slot-")) return make_tap(static_cast<std::uint32_t>(std::stoul(object)));
+  if (part.starts_with("pin-")) return datapath_.pin(object);
+  TRY(const auto index, links_.index_of(object));
+  return attach(kernel::Hook::kPort, index, object);
+}
+
+}  // namespace caisson::netd::core

@@ -1,0 +1,52 @@
+"""A daemon that ends, or is refused a call, at a chosen point: the test's end of tests/support/faults."""
+
+import mmap
+import os
+import struct
+
+import network
+
+LIBRARY = os.path.join(network.BUILD, "lib", "caisson_faults.so")
+KERNEL, DISK, CREATE, OPEN = 1, 2, 4, 8
+COUNT, KILL, FAIL = 0, 1, 2
+FOREVER = 0xffffffff
+SIZE = 8 * 4 + 96
+
+
+class Faults:
+    """The control file of one program's faults. `environment` is what the program is to be started with."""
+
+    def __init__(self, folder, program):
+        self.path = os.path.join(folder, f"{program}.faults")
+        with open(self.path, "w+b") as file:
+            file.truncate(SIZE)
+            self.memory = mmap.mmap(file.fileno(), SIZE)
+        self.environment = {"LD_PRELOAD": LIBRARY, "CAISSON_FAULTS": self.path, "CAISSON_FAULTS_PROGRAM": program}
+
+    def field(self, index):
+        return struct.unpack_from("=I", self.memory, index * 4)[0]
+
+    def arm(self, classes, action, first=0, last=FOREVER, error=0):
+        """From now on: the calls of these classes are counted, from 1, and it happens at those in [first, last]."""
+        struct.pack_into("=7I", self.memory, 0, 0, action, first, last, error, 0, 0)
+        struct.pack_into("=I", self.memory, 0, classes)
+
+    def disarm(self):
+        """How many calls there were."""
+        struct.pack_into("=I", self.memory, 0, 0)
+        return self.count
+
+    @property
+    def count(self):
+        return self.field(5)
+
+    @property
+    def struck(self):
+        return self.field(6)
+
+    @property
+    def last_name(self):
+        return self.memory[32:].split(b"\0")[0].decode()
+
+    def close(self):
+        self.memory.close()
