@@ -79,11 +79,12 @@ def without_ids(value):
 
 class CommandsCase(unittest.TestCase):
     INSTANCE = ""
+    SLOTS = 2
 
     def setUp(self):
         self.net = Crashing(self.INSTANCE)
         self.addCleanup(self.net.down)
-        self.net.slots = 8  # those of a killed netd are taken again after ten seconds only
+        self.net.slots = self.SLOTS
         self.net.prepare()
 
     def start(self):
