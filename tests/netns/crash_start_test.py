@@ -24,7 +24,7 @@ class CrashStart(CommandsCase):
             self.net.faults.arm(faults.KERNEL, faults.KILL, step)
             self.net.spawn_netd()
             harness.eventually("netd serves, or has ended",
-                               lambda: self.net.netd.poll() is not None or self.net.answers())
+                               lambda: self.net.netd.poll() is not None or self.net.answers(), seconds=120)
             if not self.net.faults.struck:
                 break
             at = f"start, killed after operation {step} ({self.net.faults.last_name})"

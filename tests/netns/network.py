@@ -77,7 +77,7 @@ class Network(harness.Lab):
 
     def start_netd(self):
         self.spawn_netd()
-        harness.eventually("netd listens", self.answers)
+        harness.eventually("netd listens", self.answers, seconds=120)
 
     def spawn_netd(self, *options, **streams):
         self.netd = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.host}", "--", f"{self.programs}/netd",
