@@ -7,7 +7,9 @@ function(caisson_bpf_skeleton name file)
   file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.h ${CMAKE_CURRENT_SOURCE_DIR}/lib/*.h)
   add_custom_command(
     OUTPUT ${object}
-    COMMAND ${CLANG_BPF} -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror
+    # Blocks in source order: otherwise a loop's last block may be placed before its first and fall through to it, and
+    # Linux 6.1 refuses a back-edge that is no jump (kernel/bpf/verifier.c, push_insn; "back-edge from insn").
+    COMMAND ${CLANG_BPF} -O2 -g -target bpf -mcpu=v3 -mllvm -disable-block-placement -Wall -Wextra -Werror
             -I/usr/include/${CMAKE_SYSTEM_PROCESSOR}-linux-gnu -I${PROJECT_SOURCE_DIR}
             -c ${CMAKE_CURRENT_SOURCE_DIR}/${file} -o ${object}
     DEPENDS ${file} ${headers}

@@ -1,0 +1,45 @@
+// Everything that speaks to the kernel, on the oldest one that is supported: Debian 12's 6.1, in a microVM.
+#include <gtest/gtest.h>
+
+#include "tests/e2e/kernel61/machine.hh"
+
+namespace caisson::kernel61 {
+namespace {
+
+class Kernel61 : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    Cargo cargo;
+    std::istringstream programs(KERNEL61_PROGRAMS);
+    for (std::string path; std::getline(programs, path, ':');)
+      cargo.add_program(path);
+    for (const char* path : {"tests/netns", "tests/e2e/harness.py"})
+      cargo.add_source(path);
+    machine_ = std::make_unique<Machine>(cargo.pack());
+  }
+  static void TearDownTestSuite() { machine_.reset(); }
+
+  static std::unique_ptr<Machine> machine_;
+};
+
+std::unique_ptr<Machine> Kernel61::machine_;
+
+TEST_F(Kernel61, ItIsTheOldestThatIsSupported) {
+  EXPECT_EQ(machine_->run({"busybox", "uname", "-r"}), 0);
+  EXPECT_TRUE(machine_->output().starts_with("6.1.")) << machine_->output();
+}
+
+/// The programs as netd loads them, on packets: what they let pass and what they drop, with reason and counter.
+TEST_F(Kernel61, TheProgramsLoadAndDecide) {
+  for (const char* test : {"bpf.arp", "bpf.conntrack", "bpf.identity", "bpf.reasons", "bpf.stack"})
+    EXPECT_EQ(machine_->run({test, "--gtest_brief=1"}), 0) << test;
+}
+
+/// netd itself: VPCs, subnets and members through its API, real packets between them, an empty plan, nothing left.
+TEST_F(Kernel61, NetdBuildsAndClearsItsNetworks) {
+  for (const char* test : {"tests/netns/members_test.py", "tests/netns/slots_test.py"})
+    EXPECT_EQ(machine_->run({"python3", std::string("/var/task/") + test}), 0) << test;
+}
+
+}  // namespace
+}  // namespace caisson::kernel61
