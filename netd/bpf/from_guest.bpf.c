@@ -212,12 +212,14 @@ static __always_inline int forward(struct __sk_buff* skb, const struct sender* s
                                    __u16 inner_port, struct caisson_conntrack* entry) {
   const __u8 guest[4] = CAISSON_GUEST_ADDRESS;
   const struct caisson_rule* rule = 0;
-  const int tracked = entry && holds(entry, packet->protocol);
+  // A pointer and not a flag: after the call of a static function Linux 6.1's verifier no longer knows that a number
+  // matters, and removes the code of the flag's other value.
+  struct caisson_conntrack* tracked = entry && holds(entry, packet->protocol) ? entry : 0;
   if (is_resolver(packet->destination)) {
     return verdict(skb, packet, sender->eni, CAISSON_EGRESS, CAISSON_NO_RESOLVER, 0);
   }
   if (tracked) {
-    rule = rule_of(entry);
+    rule = rule_of(tracked);
   } else {
     // A later fragment has no ports of its own to be judged by.
     if (packet->part == CAISSON_LATER_FRAGMENT) return drop(skb, CAISSON_FRAGMENT);
@@ -232,7 +234,7 @@ static __always_inline int forward(struct __sk_buff* skb, const struct sender* s
   }
   verdict(skb, packet, sender->eni, CAISSON_EGRESS, reason, rule);
   if (reason != CAISSON_ACCEPTED) return TC_ACT_SHOT;
-  if (tracked) refresh(entry, packet, CAISSON_EGRESS);
+  if (tracked) refresh(tracked, packet, CAISSON_EGRESS);
   const __u8* said = sender->slot ? guest : packet->source;
   note_first_fragment(packet, said, skb->ifindex, CAISSON_FRAGMENTS_OUT, epoch_of(sender));
   if (way.target == CAISSON_ROUTE_MANAGED) {
@@ -260,8 +262,8 @@ static __always_inline void turn(struct packet* quoted) {
 }
 
 // An error about a packet that the sender got: of a tracked flow, and back to where that packet came from.
-static __noinline int forward_error(struct __sk_buff* skb, const struct sender* sender,
-                                    struct packet* packet) {
+static __always_inline int forward_error(struct __sk_buff* skb, const struct sender* sender,
+                                         struct packet* packet) {
   const __u8 guest[4] = CAISSON_GUEST_ADDRESS;
   struct packet answer = {};
   struct way way = {};

@@ -39,12 +39,15 @@ static __always_inline void set_decision(struct caisson_audit* found, __u32 reas
 }
 
 // `rule`: the deciding one, or NULL when none decided. Not static, as the other functions that are called: the verifier
-// looks at such a function once, and not once for each way to it.
-__noinline int record(struct __sk_buff* skb, const struct caisson_audit_key* key,
+// looks at such a function once, and not once for each way to it. (Linux 6.1 takes no such function's argument for a
+// map's key: it is copied.)
+__noinline int record(struct __sk_buff* skb, const struct caisson_audit_key* given,
                       const struct caisson_eni* eni, __u32 reason, const struct caisson_rule* rule) {
   const __u64 now = bpf_ktime_get_ns();
   struct caisson_audit* found;
-  if (!key || !eni) return 0;
+  if (!given || !eni) return 0;
+  const struct caisson_audit_key own = *given;
+  const struct caisson_audit_key* key = &own;
   if (reason != CAISSON_ACCEPTED && reason < CAISSON_REASONS) count(CAISSON_REJECTED + reason);
   found = bpf_map_lookup_elem(&flows, key);
   if (found) {
