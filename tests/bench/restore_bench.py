@@ -160,6 +160,8 @@ def main():
     try:
         lab.up()
         runner = Runner(lab)
+        health = json.loads(runner.request("GET", "/healthz")[1])
+        row(NAME, "kvm", "flag", int(health["accelerator"] == "kvm"))
         say("first invocations, from snapshots and by boots; then warm and thawed ones")
         first_invocations(runner)
         thaws_and_reuses(runner)
