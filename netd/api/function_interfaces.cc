@@ -12,6 +12,15 @@ Result<vpc::Command> decode_ensure(const Json& parameters) {
       .user = parameters.at("User"), .subnets = std::move(subnets), .groups = std::move(groups)};
 }
 
+Result<vpc::Command> decode_grow(const Json& parameters) {
+  TRY(auto interface, network_interface_id(parameters, "NetworkInterfaceId"));
+  const auto addresses = parameters.at("Addresses").get<std::int64_t>();
+  if (addresses < 1) {
+    return Error{.code = "InvalidParameterValue", .message = "A network interface has at least one address"};
+  }
+  return vpc::GrowFunctionInterface{.interface = interface, .addresses = static_cast<std::size_t>(addresses)};
+}
+
 Json reply_ensure(const vpc::Applied& applied, const vpc::AccountId&, const Json&) {
   Json interfaces = Json::array();
   for (const auto& id : applied.ids) {
@@ -28,6 +37,13 @@ Json reply_ensure(const vpc::Applied& applied, const vpc::AccountId&, const Json
 
 std::vector<Operation> function_interface_operations() {
   return {
+      {.name = "GrowFunctionInterface",
+       .doc = "Brings a function interface to so many private addresses: 63 environments each.",
+       .members = {required("NetworkInterfaceId", string_shape(), "A function interface."),
+                   required("Addresses", integer_shape(), "How many it is to have, with the primary one.")},
+       .internal = true,
+       .decode = decode_grow,
+       .reply = [](const vpc::Applied&, const vpc::AccountId&, const Json&) { return Json::object(); }},
       {.name = "EnsureFunctionInterface",
        .doc = "Gives a function configuration its network interfaces, one per subnet, shared with others.",
        .members = {required("User", string_shape(), "Who needs them; kept until it is released."),

@@ -26,6 +26,14 @@ Json groups_to_json(const vpc::State& state, const vpc::NetworkInterface& interf
   return groups;
 }
 
+Json addresses_to_json(const vpc::NetworkInterface& interface) {
+  Json addresses = Json::array();
+  for (const auto& address : interface.addresses()) {
+    addresses.push_back({{"Primary", address == interface.address}, {"PrivateIpAddress", address.text()}});
+  }
+  return addresses;
+}
+
 Json attachment_to_json(const vpc::Attachment& attachment, const vpc::AccountId& account) {
   return {{"AttachTime", attachment.attach_time},
           {"AttachmentId", attachment.id.text()},
@@ -49,7 +57,7 @@ Json to_json(const vpc::State& state, const vpc::NetworkInterface& interface) {
             {"NetworkInterfaceId", interface.id.text()},
             {"OwnerId", interface.account.text},
             {"PrivateIpAddress", address},
-            {"PrivateIpAddresses", Json::array({{{"Primary", true}, {"PrivateIpAddress", address}}})},
+            {"PrivateIpAddresses", addresses_to_json(interface)},
             {"RequesterManaged", interface.requester_managed()},
             {"SourceDestCheck", true},
             {"Status", status_text(interface)},

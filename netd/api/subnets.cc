@@ -14,7 +14,7 @@ using AddressesInUse = std::map<vpc::SubnetId, std::uint64_t>;
 AddressesInUse count_addresses(const vpc::State& state) {
   AddressesInUse used;
   for (const auto& [id, interface] : state.network_interfaces)
-    ++used[interface->subnet];
+    used[interface->subnet] += interface->addresses().size();
   return used;
 }
 

@@ -103,8 +103,13 @@ Result<Json> attach(core::Daemon& daemon, core::Slots::Connection connection, co
                  .message = "There is no function interface " + request.at("eni").get<std::string>()};
   }
   const auto* vpc = vpc::find(state->vpcs, interface->vpc);
-  TRY(const auto attached, daemon.slots().attach(connection, slot_of(request), interface->id.text(),
-                                                 {vpc->number, interface->address}));
+  core::Slots::Interface where{.id = interface->id.text(), .addresses = {}};
+  for (const auto& address : interface->addresses()) {
+    where.addresses.push_back({vpc->number, address});
+  }
+  auto result = daemon.slots().attach(connection, slot_of(request), where);
+  daemon.grow_if_low(where.id);
+  TRY(const auto attached, std::move(result));
   return Json{{"generation", std::uint64_t{attached.epoch}},
               {"nanoseconds", static_cast<std::uint64_t>(attached.took.count())},
               {"mac", kGuestMac}};

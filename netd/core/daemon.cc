@@ -265,8 +265,27 @@ void Daemon::retry() {
 void Daemon::sweep() {
   retry();
   slots_->return_unclaimed(Slots::Clock::now());
+  grow();
   if (const Status done = sweep_flows(fabric_.datapath()); !done)
     spdlog::warn("sweep: {}", done.error().text());
+}
+
+void Daemon::grow_if_low(const std::string& interface) {
+  if (slots_->is_low(interface)) growth_.ask(*snapshot(), interface);
+}
+
+/// What could not get an address is asked for again: its subnet may have one by now.
+void Daemon::grow() {
+  const auto state = snapshot();
+  slots_->keep_interfaces([&](const std::string& interface) {
+    const auto id = vpc::NetworkInterfaceId::parse(interface);
+    return id && vpc::find(state->network_interfaces, *id) != nullptr;
+  });
+  const auto low = slots_->low_interfaces();
+  growth_.keep(low);
+  for (const auto& interface : low) {
+    growth_.ask(*state, interface.id);
+  }
 }
 
 std::shared_ptr<const vpc::State> Daemon::snapshot() const {
@@ -299,8 +318,14 @@ std::string Daemon::metrics() {
   // A plan that cannot be made is not a clean one.
   const double steps = left ? static_cast<double>(left.value().size()) : std::nan("");
   const double leaked = left ? static_cast<double>(reconcile::leaked_objects(left.value())) : std::nan("");
-  return metrics_text(slots, steps, leaked, drop_counts(fabric_.datapath()),
-                      unrecorded_flows(fabric_.datapath()));
+  return metrics_text({.slots = std::move(slots),
+                       .refusals = slots_->refusals(),
+                       .starved = growth_.starved(),
+                       .steps = steps,
+                       .leaked = leaked,
+                       .drops = drop_counts(fabric_.datapath()),
+                       .rejected = rejected_counts(fabric_.datapath()),
+                       .unrecorded = unrecorded_flows(fabric_.datapath())});
 }
 
 nlohmann::json Daemon::health() {

@@ -12,6 +12,7 @@
 
 #include "netd/core/backend.hh"
 #include "netd/core/fabric.hh"
+#include "netd/core/growth.hh"
 #include "netd/core/slots.hh"
 #include "netd/core/store.hh"
 #include "vpc/compile/desired_state.hh"
@@ -33,6 +34,8 @@ class Daemon : public Backend {
   nlohmann::json health() override;
 
   Slots& slots() { return *slots_; }
+  /// Any thread; returns at once. The interface gets another address if its blocks of ports run low.
+  void grow_if_low(const std::string& interface);
 
  private:
   Daemon(Store store, Fabric fabric) : store_(std::move(store)), fabric_(std::move(fabric)) {}
@@ -57,10 +60,12 @@ class Daemon : public Backend {
   void run();
   void retry();
   void sweep();
+  void grow();
 
   Store store_;
   Fabric fabric_;
   std::unique_ptr<Slots> slots_;
+  Growth growth_{[this](Request request, Reply reply) { submit(std::move(request), std::move(reply)); }};
   mutable std::mutex state_mutex_;
   std::shared_ptr<const vpc::State> state_ = std::make_shared<const vpc::State>();
   std::mutex kernel_mutex_;    ///< fabric_, between the writer and inspect()

@@ -57,8 +57,11 @@ Json interface_json(const vpc::NetworkInterface& interface, const std::vector<Sl
   }
   for (const auto& slot : slots) {
     if (slot.eni != interface.id.text()) continue;
-    shown["Slots"].push_back(
-        {{"Slot", slot.slot}, {"Tap", slot.tap}, {"State", slot.state}, {"Block", slot.block}});
+    shown["Slots"].push_back({{"Slot", slot.slot},
+                              {"Tap", slot.tap},
+                              {"State", slot.state},
+                              {"Block", slot.block},
+                              {"PrivateIpAddress", slot.address.text()}});
   }
   return shown;
 }

@@ -46,6 +46,14 @@ def decode(data, at=0):
     return (dict(zip(items[::2], items[1::2])) if major == 5 else items), at
 
 
+class Refused(AssertionError):
+    """netd's answer was an error: `code`."""
+
+    def __init__(self, operation, reply):
+        super().__init__(f"{operation}: {reply}")
+        self.code = reply["code"]
+
+
 class Attach:
     """A connection to attach.sock."""
 
@@ -59,7 +67,7 @@ class Attach:
         data, descriptors, _, _ = socket.recv_fds(self.connection, 65536, 1)
         reply, _ = decode(data)
         if not reply["ok"]:
-            raise AssertionError(f"{operation}: {reply}")
+            raise Refused(operation, reply)
         return reply, descriptors
 
     def close(self):

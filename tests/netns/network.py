@@ -84,6 +84,11 @@ class Network(harness.Lab):
                                       "--instance", self.name, "--slots", str(self.slots), *options],
                                      stdin=subprocess.DEVNULL, env={**os.environ, **self.environment}, **streams)
 
+    def restart_netd(self):
+        self.netd.terminate()
+        self.netd.wait(30)
+        self.start_netd()
+
     def answers(self):
         if self.netd.poll() is not None:
             raise AssertionError(f"netd ended with status {self.netd.returncode}")
@@ -163,9 +168,10 @@ class Network(harness.Lab):
 
 class NetworkCase(unittest.TestCase):
     INSTANCE = ""
+    SLOTS = 4
 
     def setUp(self):
-        self.net = Network(self.INSTANCE)
+        self.net = Network(self.INSTANCE, self.SLOTS)
         self.addCleanup(self.net.down)
         self.net.up()
 

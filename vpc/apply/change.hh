@@ -68,6 +68,7 @@ Status apply_to(Change& change, const DetachNetworkInterface& command);
 Status apply_to(Change& change, const CreateTags& command);
 Status apply_to(Change& change, const EnsureFunctionInterface& command);
 Status apply_to(Change& change, const ReleaseFunctionInterface& command);
+Status apply_to(Change& change, const GrowFunctionInterface& command);
 
 /// What CreateVpc makes, shared with the managed default VPC: the VPC, its main route table with `routes`,
 /// its default network ACL and default group. The group admits `ingress_from_itself` or nothing, and all
@@ -95,6 +96,9 @@ SecurityGroupRuleId make_rule(Change& change, const SecurityGroupId& group, cons
 /// InsufficientFreeAddressesInSubnet, InvalidParameterValue, InvalidIPAddress.InUse.
 Result<NetworkInterfaceId> make_network_interface(Change& change, NetworkInterface interface,
                                                   std::optional<Ipv4Address> address);
+
+/// A further address for the interface, which the caller puts into the state. Error: InsufficientFreeAddressesInSubnet.
+Result<SecondaryAddress> make_secondary_address(Change& change, const NetworkInterface& interface);
 
 /// The groups of a network interface in this subnet: sorted, each exists, in the subnet's VPC, no more than
 /// the quota. Errors: InvalidSecurityGroupID.NotFound, InvalidParameter,

@@ -95,4 +95,24 @@ Status apply_to(Change& change, const ReleaseFunctionInterface& command) {
   return ok();
 }
 
+Status apply_to(Change& change, const GrowFunctionInterface& command) {
+  const auto* found = find(change.state.network_interfaces, command.interface);
+  if (found == nullptr || found->account != change.account() || !found->requester_managed()) {
+    return not_found(command.interface);
+  }
+  if (command.addresses > change.state.quotas.addresses_per_interface) {
+    return Error{.code = "PrivateIpAddressLimitExceeded",
+                 .message = "Number of private addresses will exceed limit of network interface '" +
+                            command.interface.text() + "'."};
+  }
+  while (find(change.state.network_interfaces, command.interface)->addresses().size() < command.addresses) {
+    NetworkInterface interface = *find(change.state.network_interfaces, command.interface);
+    TRY(auto address, make_secondary_address(change, interface));
+    interface.more_addresses.push_back(address);
+    change.touched.insert(interface.vpc);
+    put(change.state.network_interfaces, std::move(interface));
+  }
+  return ok();
+}
+
 }  // namespace caisson::vpc

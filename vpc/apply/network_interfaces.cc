@@ -20,7 +20,9 @@ Result<Ipv4Address> choose_address(const State& state, const Subnet& subnet,
                                    std::optional<Ipv4Address> wanted) {
   std::set<Ipv4Address> used;
   for (const auto& [id, interface] : state.network_interfaces) {
-    if (interface->subnet == subnet.id) used.insert(interface->address);
+    if (interface->subnet != subnet.id) continue;
+    for (const auto& address : interface->addresses())
+      used.insert(address);
   }
   if (!wanted) {
     for (Ipv4Address address{subnet.cidr.base().value + 4}; address < subnet.cidr.last(); ++address.value) {
@@ -173,6 +175,14 @@ Result<NetworkInterfaceId> make_network_interface(Change& change, NetworkInterfa
   change.touched.insert(interface.vpc);
   put(change.state.network_interfaces, std::move(interface));
   return id;
+}
+
+Result<SecondaryAddress> make_secondary_address(Change& change, const NetworkInterface& interface) {
+  SecondaryAddress made;
+  TRY(made.address,
+      choose_address(change.state, *find(change.state.subnets, interface.subnet), std::nullopt));
+  TRY(made.number, change.number());
+  return made;
 }
 
 Status apply_to(Change& change, const CreateNetworkInterface& command) {

@@ -39,6 +39,11 @@ void add_interface(const State& state, const NetworkInterface& interface, std::u
                                                     .prefix_length = subnet->cidr.length(),
                                                     .router = subnet->router()});
   }
+  for (const auto& more : interface.more_addresses) {
+    DesiredEni another = eni;
+    another.number = more.number;
+    desired.enis.emplace(EniKey{vpc->number, more.address}, std::move(another));
+  }
   desired.enis.emplace(EniKey{vpc->number, interface.address}, std::move(eni));
 }
 

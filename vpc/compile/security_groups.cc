@@ -89,7 +89,10 @@ class PolicyCompiler {
     for (const auto& [id, interface] : state_.network_interfaces) {
       if (interface->vpc != vpc_) continue;
       for (const auto& group : interface->groups) {
-        if (peers_.contains(Peer(group))) nodes[Ipv4Cidr(interface->address, 32)].insert(Peer(group));
+        if (!peers_.contains(Peer(group))) continue;
+        for (const auto& address : interface->addresses()) {
+          nodes[Ipv4Cidr(address, 32)].insert(Peer(group));
+        }
       }
     }
     for (auto& [node, signature] : nodes) {

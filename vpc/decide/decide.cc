@@ -8,7 +8,8 @@ namespace {
 bool has_group_at(const State& state, const VpcId& vpc, const SecurityGroupId& group, Ipv4Address address) {
   return std::any_of(state.network_interfaces.begin(), state.network_interfaces.end(), [&](const auto& item) {
     const NetworkInterface& other = *item.second;
-    return other.vpc == vpc && other.address == address &&
+    const auto addresses = other.addresses();
+    return other.vpc == vpc && std::find(addresses.begin(), addresses.end(), address) != addresses.end() &&
            std::find(other.groups.begin(), other.groups.end(), group) != other.groups.end();
   });
 }

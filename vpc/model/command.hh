@@ -95,11 +95,18 @@ struct ReleaseFunctionInterface {
   std::string user;
 };
 
+/// From netd, when the ports of a function interface's addresses run low: brings it to `addresses` of them, at the
+/// lowest free addresses of its subnet. Idempotent.
+struct GrowFunctionInterface {
+  NetworkInterfaceId interface;
+  std::size_t addresses = 1;
+};
+
 using Command =
     std::variant<CreateVpc, DeleteVpc, CreateSubnet, DeleteSubnet, CreateSecurityGroup, DeleteSecurityGroup,
                  AuthorizeSecurityGroup, RevokeSecurityGroup, CreateNetworkInterface, DeleteNetworkInterface,
                  AttachNetworkInterface, DetachNetworkInterface, CreateTags, EnsureFunctionInterface,
-                 ReleaseFunctionInterface>;
+                 ReleaseFunctionInterface, GrowFunctionInterface>;
 
 struct StampedCommand {
   AccountId account;

@@ -25,6 +25,14 @@ struct Attachment {
   bool operator==(const Attachment&) const = default;
 };
 
+/// A further private address (EC2: a secondary one), with a number of its own as NetworkInterface has: the datapath
+/// knows addresses, each with its own identity, flows and ports.
+struct SecondaryAddress {
+  Ipv4Address address;
+  std::uint32_t number = 0;
+  bool operator==(const SecondaryAddress&) const = default;
+};
+
 /// An elastic network interface. `number` as in Vpc; it is also the low 28 bits of its identity address.
 struct NetworkInterface {
   NetworkInterfaceId id;
@@ -34,6 +42,8 @@ struct NetworkInterface {
   std::uint32_t number = 0;
   InterfaceType type = InterfaceType::kInterface;
   Ipv4Address address;  ///< the primary private address
+  /// Of a kLambda interface, in the order in which they came; they go with the interface.
+  std::vector<SecondaryAddress> more_addresses;
   MacAddress mac;
   std::vector<SecurityGroupId> groups;  ///< sorted, without duplicates, 1..5
   std::string description;
@@ -44,6 +54,14 @@ struct NetworkInterface {
   bool operator==(const NetworkInterface&) const = default;
 
   [[nodiscard]] bool requester_managed() const { return type == InterfaceType::kLambda; }
+  /// The primary address and the others.
+  [[nodiscard]] std::vector<Ipv4Address> addresses() const {
+    std::vector<Ipv4Address> all{address};
+    for (const auto& more : more_addresses) {
+      all.push_back(more.address);
+    }
+    return all;
+  }
   /// EC2's Status: a function interface is in use for as long as it exists.
   [[nodiscard]] bool in_use() const { return attachment.has_value() || requester_managed(); }
 };

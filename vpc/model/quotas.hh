@@ -14,6 +14,7 @@ struct Quotas {
   std::size_t groups_per_interface = 5;
   std::size_t network_interfaces = 5000;  ///< per account
   std::size_t function_interfaces_per_vpc = 500;
+  std::size_t addresses_per_interface = 50;  ///< EC2's largest instances'
   std::size_t tags_per_resource = 50;
 };
 

@@ -147,5 +147,50 @@ TEST(EnsureFunctionInterface, KeepsTheQuota) {
   EXPECT_EQ(world.code(EnsureFunctionInterface{"f", {one}, {group}}), "");
 }
 
+TEST(GrowFunctionInterface, AddsTheLowestFreeAddresses) {
+  World world;
+  const auto vpc = world.vpc();
+  const auto subnet = world.subnet(vpc);
+  const auto group = world.group(vpc);
+  const auto text = world.id(EnsureFunctionInterface{"f", {subnet}, {group}});
+  const auto id = *NetworkInterfaceId::parse(text);
+  EXPECT_EQ(world.code(CreateNetworkInterface{.subnet = subnet, .address = Ipv4Address::parse("10.0.1.5")}),
+            "");
+  EXPECT_EQ(world.code(GrowFunctionInterface{id, 3}), "");
+  EXPECT_EQ(world.last().touched, std::set{vpc});
+  const auto* grown = interface_of(world, text);
+  EXPECT_EQ(grown->addresses(), (std::vector{*Ipv4Address::parse("10.0.1.4"), *Ipv4Address::parse("10.0.1.6"),
+                                             *Ipv4Address::parse("10.0.1.7")}));
+  EXPECT_NE(grown->more_addresses[0].number, grown->more_addresses[1].number);
+  EXPECT_NE(grown->more_addresses[0].number, grown->number);
+  // To what it has already: nothing changes.
+  EXPECT_EQ(world.code(GrowFunctionInterface{id, 2}), "");
+  EXPECT_TRUE(world.last().touched.empty());
+  EXPECT_EQ(interface_of(world, text)->addresses().size(), 3U);
+  // No other interface gets them, until it is gone.
+  const CreateNetworkInterface taken{.subnet = subnet, .address = Ipv4Address::parse("10.0.1.7")};
+  EXPECT_EQ(world.code(taken), "InvalidIPAddress.InUse");
+  EXPECT_EQ(world.code(ReleaseFunctionInterface{"f"}), "");
+  EXPECT_EQ(world.code(taken), "");
+}
+
+TEST(GrowFunctionInterface, IsRefusedWhereItCannotBe) {
+  World world;
+  const auto vpc = world.vpc();
+  const auto subnet = world.subnet(vpc, "10.0.1.0/28");  // 11 addresses
+  const auto group = world.group(vpc);
+  const auto text = world.id(EnsureFunctionInterface{"f", {subnet}, {group}});
+  const auto id = *NetworkInterfaceId::parse(text);
+  EXPECT_EQ(world.code(GrowFunctionInterface{id, 11}), "");
+  EXPECT_EQ(world.code(GrowFunctionInterface{id, 12}), "InsufficientFreeAddressesInSubnet");
+  EXPECT_EQ(world.code(GrowFunctionInterface{id, 51}), "PrivateIpAddressLimitExceeded");
+  EXPECT_EQ(interface_of(world, text)->addresses().size(), 11U);
+  EXPECT_EQ(world.code(GrowFunctionInterface{*NetworkInterfaceId::parse("eni-00000000000000001"), 2}),
+            "InvalidNetworkInterfaceID.NotFound");
+  const auto other = world.subnet(vpc, "10.0.2.0/24");
+  const auto member = *NetworkInterfaceId::parse(world.id(CreateNetworkInterface{.subnet = other}));
+  EXPECT_EQ(world.code(GrowFunctionInterface{member, 2}), "InvalidNetworkInterfaceID.NotFound");
+}
+
 }  // namespace
 }  // namespace caisson::vpc

@@ -33,7 +33,7 @@ class Random {
   }
 
   Command command(const State& state) {
-    switch (below(14)) {
+    switch (below(15)) {
       case 0:
         return CreateVpc{Ipv4Cidr(address("10.0.0.0"), 16 + below(4)), {}};
       case 1:
@@ -75,6 +75,8 @@ class Random {
         if (below(3) != 0) ensure = {ensure.user, {id_of(state.subnets)}, {id_of(state.security_groups)}};
         return ensure;
       }
+      case 13:
+        return GrowFunctionInterface{id_of(state.network_interfaces), static_cast<std::size_t>(below(5))};
       default:
         return ReleaseFunctionInterface{std::to_string(below(6))};
     }
@@ -89,14 +91,19 @@ void check_interfaces(const State& state) {
   std::set<std::uint32_t> numbers;
   std::set<std::pair<std::string, int>> places;
   for (const auto& [id, interface] : state.network_interfaces) {
-    EXPECT_TRUE(addresses.emplace(interface->subnet, interface->address).second) << id.text();
+    for (const auto& address : interface->addresses()) {
+      EXPECT_TRUE(addresses.emplace(interface->subnet, address).second) << id.text();
+      const auto* of = find(state.subnets, interface->subnet);
+      EXPECT_TRUE(of != nullptr && of->cidr.contains(address) && !of->reserved(address)) << id.text();
+    }
+    for (const auto& more : interface->more_addresses) {
+      EXPECT_TRUE(numbers.insert(more.number).second) << id.text();
+    }
     EXPECT_TRUE(numbers.insert(interface->number).second) << id.text();
     const auto* subnet = find(state.subnets, interface->subnet);
     ASSERT_NE(subnet, nullptr) << id.text();
     EXPECT_EQ(subnet->vpc, interface->vpc);
     EXPECT_EQ(subnet->account, interface->account);
-    EXPECT_TRUE(subnet->cidr.contains(interface->address) && !subnet->reserved(interface->address))
-        << id.text();
     EXPECT_FALSE(interface->groups.empty());
     EXPECT_TRUE(std::is_sorted(interface->groups.begin(), interface->groups.end()));
     for (const auto& group : interface->groups) {
