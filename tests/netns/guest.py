@@ -1,11 +1,17 @@
 """The guest's end of a slot: leased over attach.sock as runnerd does, played on the tap with virtio-net headers."""
 
+import json
 import os
 import select
 import socket
 import struct
+import subprocess
+import sys
 
 import frames
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+import harness  # noqa: E402
 
 
 def encode(value):
@@ -61,6 +67,7 @@ class Attach:
         self.connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.connection.settimeout(10)
         self.connection.connect(path)
+        self.fabric = os.path.basename(os.path.dirname(path))
 
     def ask(self, operation, **members):
         self.connection.send(encode({"op": operation, **members}))
@@ -84,7 +91,14 @@ class Guest:
         self.attach = attach
         reply, descriptors = attach.ask("LeaseSlot")
         self.slot, self.tap = reply["slot"], descriptors[0]
+        # Until the kernel has noticed that the tap is open, it drops what would come out of it.
+        harness.eventually("the tap is up", self.is_up)
         attach.ask("Attach", slot=self.slot, eni=interface)
+
+    def is_up(self):
+        shown = subprocess.run(["ip", "-n", self.attach.fabric, "-j", "link", "show", f"cs{self.slot:04x}"], check=True,
+                               stdout=subprocess.PIPE).stdout
+        return json.loads(shown)[0]["operstate"] == "UP"
 
     def send(self, destination, protocol, body, partial=False):
         at = 6 if protocol == 17 else 16
