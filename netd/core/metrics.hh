@@ -22,9 +22,9 @@ struct Metrics {
   std::map<std::string, double> slots;            ///< by state
   std::map<std::string, std::uint64_t> refusals;  ///< of slots, by error
   std::size_t starved = 0;                        ///< interfaces short of ports that get no address
-  double steps = 0;                               ///< by which the kernel differs from the model; NaN: not known
-  double leaked = 0;                              ///< those of them that remove something
-  std::map<std::string, double> drops;            ///< by reason, as the next
+  double steps = 0;                     ///< by which the kernel differs from the model; NaN: not known
+  double leaked = 0;                    ///< those of them that remove something
+  std::map<std::string, double> drops;  ///< by reason, as the next
   std::map<std::string, double> rejected;
   double unrecorded = 0;
 };
