@@ -9,6 +9,7 @@
 #include "base/version.hh"
 #include "cli/arguments.hh"
 #include "cli/client.hh"
+#include "cli/doctor/doctor.hh"
 #include "cli/print.hh"
 #include "cli/texts.hh"
 #include "netd/api/operations.hh"
@@ -120,6 +121,7 @@ class CommandLine {
     app_.add_option("--account", global_.account, "Account to act as, 12 digits.");
     app_.add_flag("--json", global_.json, "Print the reply as it is.");
     add_inspections();
+    add_doctor();
     for (const auto& operation : netd::api::operations()) {
       if (!operation.internal) add_operation(operation);
     }
@@ -180,6 +182,16 @@ class CommandLine {
                    plan_text);
   }
 
+  void add_doctor() {
+    auto* command = app_.add_subcommand("doctor", "What this host lacks for Caisson, and what to do about it.");
+    command->group("Looking");
+    command->add_option("--images", images_, "Folder of the guest images.")->capture_default_str();
+    command->footer("Example:\n  caisson doctor --json");
+    command->callback([this] {
+      action_ = [this] { return doctor::run(global_.instance, images_, global_.json, out_); };
+    });
+  }
+
   void add_text(const std::string& name, const std::string& doc, const std::string& group,
                 std::string (*text)()) {
     auto* command = app_.add_subcommand(name, doc);
@@ -228,6 +240,7 @@ class CommandLine {
   CLI::App app_{"Caisson: VPCs for functions and namespaces on this host.", "caisson"};
   Global global_;
   std::string shell_;
+  std::string images_ = "/var/cache/caisson";
   std::function<int()> action_;
 };
 
