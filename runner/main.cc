@@ -17,6 +17,7 @@
 #include "base/http/metrics.hh"
 #include "base/limits.hh"
 #include "base/log.hh"
+#include "base/request_scope.hh"
 #include "base/service.hh"
 #include "runner/api/lambda_api.hh"
 #include "runner/api/server.hh"
@@ -176,16 +177,24 @@ Status run(const Options& options) {
                             metrics.count_restore_phase(phase, seconds);
                           }});
   Pool pool(factory, pool_settings(options, accelerator, metrics));
-  Deployer deployer(
-      {.registry = *registry,
-       .code = code,
-       .factory = factory,
-       .pool = pool,
-       .region = options.region,
-       .offer = images.offer(),
-       .background = [&](std::function<void()> job) { boost::asio::post(background, std::move(job)); }});
+  Deployer deployer({.registry = *registry,
+                     .code = code,
+                     .factory = factory,
+                     .pool = pool,
+                     .region = options.region,
+                     .offer = images.offer(),
+                     .background = [&](std::function<void()> job) {
+                       boost::asio::post(background, [id = current_request_id(), job = std::move(job)] {
+                         const RequestScope scope(id);
+                         job();
+                       });
+                     }});
   deployer_pointer = &deployer;
-  Invoker invoker(deployer, pool, [&](const InvokeRecord& record) { metrics.count_invocation(record); });
+  Invoker invoker(deployer, pool, [&](const InvokeRecord& record) {
+    metrics.count_invocation(record);
+    spdlog::info("invocation: {}, environment {}, in {} us", record.result, text(record.start),
+                 record.total.count());
+  });
   Server* server_pointer = nullptr;  // set before the first request is read
   LambdaApi api({.registry = *registry,
                  .deployer = deployer,

@@ -1,10 +1,13 @@
 #include "netd/api/server.hh"
 
+#include <spdlog/spdlog.h>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include "base/http/metrics.hh"
+#include "base/request_scope.hh"
 #include "netd/api/dispatch.hh"
 
 namespace caisson::netd::api {
@@ -32,6 +35,20 @@ http::Response refuse(http::Refusal why, const http::Request& request) {
   return reply;
 }
 
+/// A line for each request, with its id; what is looked at every few seconds only where all is asked for. Of a request
+/// nothing but its method and path is written: bodies and headers can hold secrets.
+http::ReplyHandler logged(const http::Request& request, http::ReplyHandler done) {
+  return [id = request.request_id, what = request.method + " " + request.target.substr(0, 100),
+          level = request.method == "GET" ? spdlog::level::debug : spdlog::level::info,
+          begin = std::chrono::steady_clock::now(), done = std::move(done)](http::Response reply) {
+    const RequestScope scope(id);
+    const auto took = std::chrono::steady_clock::now() - begin;
+    spdlog::log(level, "{}: {} in {} us", what, reply.status,
+                std::chrono::duration_cast<std::chrono::microseconds>(took).count());
+    done(std::move(reply));
+  };
+}
+
 }  // namespace
 
 class Server::Impl {
@@ -41,6 +58,8 @@ class Server::Impl {
         server_(io,
                 {.handle =
                      [this, &backend](http::Request request, http::ReplyHandler done) {
+                       const RequestScope scope(request.request_id);
+                       done = logged(request, std::move(done));
                        if (request.target == "/metrics") done = with_metrics(std::move(done));
                        dispatch(std::move(request), backend, blocking_, std::move(done));
                      },

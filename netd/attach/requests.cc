@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "base/request_scope.hh"
 #include "netd/client/attach_protocol.hh"
 
 namespace caisson::netd::attach {
@@ -29,8 +30,20 @@ bool fits(const Json& value, char kind) {
   return true;
 }
 
+/// The id of the caller's request, as it stands in both daemons' logs: a UUID, or a word like one.
+bool is_request_id(const Json& value) {
+  if (!value.is_string()) return false;
+  const auto& text = value.get_ref<const std::string&>();
+  return !text.empty() && text.size() <= 64 &&
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") ==
+             std::string::npos;
+}
+
 bool fits(const Json& request, const Operation& operation) {
-  if (request.size() != operation.members.size() + 1) return false;
+  const auto id = request.find("request");
+  if (id != request.end() && !is_request_id(*id)) return false;
+  const std::size_t all = operation.members.size() + (id == request.end() ? 1 : 2);
+  if (request.size() != all) return false;
   for (const auto& [name, kind] : operation.members) {
     const auto found = request.find(name);
     if (found == request.end() || !fits(*found, kind)) return false;
@@ -49,7 +62,7 @@ Result<Json> change(core::Daemon& daemon, const Json& request, const std::string
   daemon.submit({.account = {request.at("account").get<std::string>()},
                  .operation = operation,
                  .parameters = std::move(parameters),
-                 .request_id = "attach"},
+                 .request_id = current_request_id()},
                 [done](Result<Json> result) { done->set_value(std::move(result)); });
   return reply.get();
 }
@@ -168,6 +181,7 @@ bool answer(core::Daemon& daemon, core::Slots::Connection connection, const Json
   if (name == request.end() || !name->is_string()) return false;
   const auto operation = operations().find(name->get<std::string>());
   if (operation == operations().end() || !fits(request, operation->second)) return false;
+  const RequestScope scope(request.value("request", ""));
   auto result = operation->second.handle(daemon, connection, request, descriptor);
   if (result) {
     reply = std::move(result).value();

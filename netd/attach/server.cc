@@ -12,6 +12,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "base/request_scope.hh"
 #include "netd/attach/requests.hh"
 #include "netd/client/attach_protocol.hh"
 
@@ -43,6 +44,22 @@ bool send_reply(int connection, const nlohmann::json& reply, const Fd& descripto
     std::memcpy(CMSG_DATA(header), &raw, sizeof raw);
   }
   return ::sendmsg(connection, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
+}
+
+/// After the reply, so that nobody waits for the log. An attachment happens once in an environment's life; what happens
+/// with each invocation is written where all is asked for. Of members only names are written: a reply can hold keys.
+void log_request(const nlohmann::json& request, const nlohmann::json& reply) {
+  const std::string operation = request.at("op");
+  const bool frequent = operation != "Attach" && !operation.ends_with("FunctionInterface");
+  const auto level = frequent ? spdlog::level::debug : spdlog::level::info;
+  if (!spdlog::should_log(level)) return;
+  const RequestScope scope(request.value("request", ""));
+  std::string names;
+  for (const char* name : {"account", "user", "slot", "eni", "generation"}) {
+    const auto& from = request.contains(name) ? request : reply;
+    if (from.contains(name)) names += std::string(" ") + name + "=" + from.at(name).dump();
+  }
+  spdlog::log(level, "{}{}: {}", operation, names, reply.value("ok", false) ? "ok" : reply.value("code", ""));
 }
 
 }  // namespace
@@ -123,6 +140,7 @@ void Server::serve(const Fd& connection, core::Slots::Connection number) {
       break;
     }
     if (!send_reply(connection.get(), reply, descriptor)) break;
+    log_request(request, reply);
   }
   (void)::shutdown(connection.get(), SHUT_RDWR);
   daemon_.slots().abandon(number);

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "base/request_scope.hh"
 #include "netd/client/attach_protocol.hh"
 
 namespace caisson::netd {
@@ -80,7 +81,9 @@ struct AttachClient::Impl {
 };
 
 Status AttachClient::Impl::send(const std::string& operation, const Json& request) {
-  const std::vector<std::uint8_t> bytes = Json::to_cbor(request);
+  Json marked = request;
+  if (!current_request_id().empty()) marked["request"] = current_request_id();
+  const std::vector<std::uint8_t> bytes = Json::to_cbor(marked);
   if (bytes.size() > kMaxMessage) {
     return Error{.code = "RequestTooLarge", .message = operation + ": the request exceeds 64 KiB"};
   }

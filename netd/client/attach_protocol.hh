@@ -1,6 +1,7 @@
 // The protocol of attach.sock: SOCK_SEQPACKET, one CBOR map a message (RFC 8949), one reply a request, in order.
 //
-// Request: {"op": NAME, ...members}. Reply: {"ok": true, ...members} or {"ok": false, "code", "message"}.
+// Request: {"op": NAME, ...members}; any may have "request", the id (letters, digits, "-", at most 64) under which both
+// ends log it. Reply: {"ok": true, ...members} or {"ok": false, "code", "message"}.
 // Replies are at most kMaxMessage bytes, requests kMaxRequest; anything else that is malformed closes the connection.
 //
 // | op                       | members                                        | reply                              |

@@ -9,6 +9,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "base/request_scope.hh"
 #include "netd/api/operations.hh"
 #include "netd/api/stamped_json.hh"
 #include "netd/core/inspections.hh"
@@ -199,7 +200,7 @@ Result<nlohmann::json> Daemon::change(const Request& request) {
                                              .dump()));
   const auto after = std::make_shared<const vpc::State>(applied.state);
   if (const Status done = apply_to_kernel(after, Scope::kModel); !done) {
-    spdlog::error("{} {}: {}", request.request_id, request.operation, done.error().text());
+    spdlog::error("{}: {}", request.operation, done.error().text());
     return take_back(revision, before, after, done.error());
   }
   return operation->reply(applied, request.account, request.parameters);
@@ -223,7 +224,10 @@ Error Daemon::take_back(std::uint64_t revision, const std::shared_ptr<const vpc:
 }
 
 void Daemon::submit(Request request, Reply reply) {
-  post([this, request = std::move(request), reply = std::move(reply)] { reply(change(request)); });
+  post([this, request = std::move(request), reply = std::move(reply)] {
+    const RequestScope scope(request.request_id);
+    reply(change(request));
+  });
 }
 
 void Daemon::post(std::function<void()> work) {

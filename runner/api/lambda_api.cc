@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "base/request_scope.hh"
 #include "runner/api/errors.hh"
 #include "runner/api/function_configuration.hh"
 #include "runner/functions/base64.hh"
@@ -147,15 +149,19 @@ HttpResponse LambdaApi::refuse(http::Refusal why, const HttpRequest& request) {
 }
 
 HttpResponse LambdaApi::handle(const HttpRequest& request) {
-  const std::string& request_id = request.request_id;
+  const RequestScope scope(request.request_id);
+  const auto begin = std::chrono::steady_clock::now();
   std::string operation = "Unknown";
-  Result<HttpResponse> result = dispatch_safely(request, request_id, operation);
+  Result<HttpResponse> result = dispatch_safely(request, request.request_id, operation);
   HttpResponse response = result ? std::move(result).value() : error_response(result.error());
-  if (!result && response.status >= 500) {
-    spdlog::error("[{}] {}: {}", request_id, operation, result.error().text());
-  } else {
-    spdlog::debug("[{}] {} {} {}", request_id, operation, request.target, response.status);
-  }
+  if (!result && response.status >= 500) spdlog::error("{}: {}", operation, result.error().text());
+  // The path names the function; bodies and headers can hold secrets and are not written.
+  const bool asked_often = operation == "Metrics" || operation == "Health";
+  spdlog::log(asked_often ? spdlog::level::debug : spdlog::level::info, "{}: {} {}: {} in {} us", operation,
+              request.method, request.target.substr(0, std::min<std::size_t>(200, request.target.find('?'))),
+              response.status,
+              std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin)
+                  .count());
   parts_.count(operation, response.status);
   return response;
 }

@@ -151,7 +151,7 @@ TEST_P(JudgeCases, SaysWhatIsAmissAndWhatToDo) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, JudgeCases, testing::ValuesIn(kCases),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& one) { return std::string(one.param.name); });
 
 TEST(Judge, AnotherInstanceThatRunsIsNoLeftover) {
   Facts facts = healthy();
