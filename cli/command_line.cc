@@ -183,13 +183,13 @@ class CommandLine {
   }
 
   void add_doctor() {
-    auto* command = app_.add_subcommand("doctor", "What this host lacks for Caisson, and what to do about it.");
+    auto* command =
+        app_.add_subcommand("doctor", "What this host lacks for Caisson, and what to do about it.");
     command->group("Looking");
     command->add_option("--images", images_, "Folder of the guest images.")->capture_default_str();
     command->footer("Example:\n  caisson doctor --json");
-    command->callback([this] {
-      action_ = [this] { return doctor::run(global_.instance, images_, global_.json, out_); };
-    });
+    command->callback(
+        [this] { action_ = [this] { return doctor::run(global_.instance, images_, global_.json, out_); }; });
   }
 
   void add_text(const std::string& name, const std::string& doc, const std::string& group,

@@ -8,6 +8,7 @@
 # All it makes bears the instance's name, so `lab down` finds it also after an `up` that failed half way.
 
 LAB_ADDRESS=198.51.100.10
+LAB_LOG=(--log-format "${CAISSON_LOG_FORMAT:-text}" --log-level "${CAISSON_LOG_LEVEL:-info}")
 
 lab_names() {
   [[ $1 =~ ^[a-z][a-z0-9]{0,7}$ ]] || die "a lab's name is 1 to 8 of a-z and 0-9, a letter first: '$1'"
@@ -96,7 +97,7 @@ lab_failed() {
 
 lab_start_netd() {
   lab_spawn "$LAB_HOST" netd "$LAB_BIN/netd" --instance "$LAB" --slots "${CAISSON_SLOTS:-16}" \
-    --listen-tcp 127.0.0.1:4750
+    --listen-tcp 127.0.0.1:4750 "${LAB_LOG[@]}"
   lab_ready netd --unix-socket "$LAB_RUN/netd.sock" http://localhost/healthz
 }
 
@@ -105,7 +106,7 @@ lab_start_runnerd() {
   local options
   read -ra options <<<"${CAISSON_RUNNERD_OPTIONS:-}"
   lab_spawn "$LAB_HOST" runnerd "$LAB_BIN/runnerd" --instance "$LAB" --images "$LAB_IMAGES" \
-    "${options[@]}"
+    "${options[@]}" "${LAB_LOG[@]}"
   lab_ready runnerd --unix-socket "$LAB_RUN/runner.sock" http://localhost/healthz
 }
 
