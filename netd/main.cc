@@ -22,8 +22,11 @@ namespace caisson::netd {
 namespace {
 
 Status make_folder(const std::string& path, ::mode_t mode) {
-  if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return ok();
-  return Error::system(errno, "make folder", path);
+  if (::mkdir(path.c_str(), mode) != 0)
+    return errno == EEXIST ? Status(ok()) : Error::system(errno, "make folder", path);
+  // The process's umask would take the others' bits away.
+  if (::chmod(path.c_str(), mode) != 0) return Error::system(errno, "set the mode of", path);
+  return ok();
 }
 
 Status listen_tcp(api::Server& server, const std::string& text) {
@@ -122,6 +125,7 @@ Status run(Options options) {
 
 int main(int count, char** words) {
   (void)::signal(SIGPIPE, SIG_IGN);
+  (void)::umask(0077);  // the store is nobody else's
   CLI::App app{caisson::netd::kPurpose, "netd"};
   caisson::netd::Options options;
   caisson::netd::describe(app, options);
