@@ -5,10 +5,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <sstream>
 
 #include "base/version.hh"
 #include "cli/arguments.hh"
 #include "cli/client.hh"
+#include "cli/completion.hh"
 #include "cli/doctor/doctor.hh"
 #include "cli/print.hh"
 #include "cli/texts.hh"
@@ -128,6 +130,8 @@ class CommandLine {
     add_texts();
   }
 
+  [[nodiscard]] CommandTree tree() const { return tree_of(app_); }
+
   int run(std::vector<std::string> arguments) {
     for (auto& word : arguments)
       word = protect(std::move(word));
@@ -193,10 +197,10 @@ class CommandLine {
   }
 
   void add_text(const std::string& name, const std::string& doc, const std::string& group,
-                std::string (*text)()) {
+                std::function<std::string()> text) {
     auto* command = app_.add_subcommand(name, doc);
     command->group(group);
-    command->callback([this, text] {
+    command->callback([this, text = std::move(text)] {
       action_ = [this, text] {
         out_ << text();
         return 0;
@@ -204,12 +208,13 @@ class CommandLine {
     });
     if (name != "completion") return;
     static const std::set<std::string> kShells{"bash"};
-    command->add_option("SHELL", shell_, "bash")->required()->check(CLI::IsMember(kShells));
+    command->add_option("SHELL", shell_, "Which shell.")->required()->check(CLI::IsMember(kShells));
     command->footer("Example:\n  source <(caisson completion bash)");
   }
 
   void add_texts() {
-    add_text("completion", "Prints a completion script for a shell.", "Looking", bash_completion);
+    add_text("completion", "Prints a completion script for a shell.", "Looking",
+             [this] { return bash_completion(tree()); });
     add_text("internal-docs", "Prints docs/api.md.", "", api_docs);
   }
 
@@ -245,6 +250,11 @@ class CommandLine {
 };
 
 }  // namespace
+
+CommandTree command_tree() {
+  std::ostringstream nowhere;
+  return CommandLine(nowhere, nowhere).tree();
+}
 
 int run(std::vector<std::string> arguments, std::ostream& out, std::ostream& err) {
   return CommandLine(out, err).run(std::move(arguments));

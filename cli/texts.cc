@@ -68,17 +68,6 @@ std::string section(const Operation& operation, const std::string& heading) {
   return text;
 }
 
-std::string options(const Operation& operation) {
-  std::string text;
-  for (const auto& member : operation.members) {
-    if (member.unsupported.empty()) text += " --" + kebab_case(member.name);
-  }
-  if (operation.name.ends_with("Ingress") || operation.name.ends_with("Egress")) {
-    text += " --protocol --port --cidr --source-group";
-  }
-  return text;
-}
-
 }  // namespace
 
 std::string api_docs() {
@@ -101,34 +90,6 @@ std::string api_docs() {
     if (operation.internal) text += section(operation, "###");
   }
   return text;
-}
-
-std::string bash_completion() {
-  std::string commands = "describe flows drops plan completion";
-  std::string cases;
-  for (const auto& operation : netd::api::operations()) {
-    if (operation.internal) continue;
-    const std::string name = kebab_case(operation.name);
-    commands += " " + name;
-    cases += "    " + name + ") options=\"" + options(operation).substr(1) + "\" ;;\n";
-  }
-  return R"(_caisson() {
-  local word=${COMP_WORDS[COMP_CWORD]} command= options= i
-  for ((i = 1; i < COMP_CWORD; i++)); do
-    case ${COMP_WORDS[i]} in
-      --instance | --endpoint | --account) i=$((i + 1)) ;;
-      -*) ;;
-      *) command=${COMP_WORDS[i]}; break ;;
-    esac
-  done
-  case $command in
-    "") options=")" +
-         commands + "\" ;;\n" + cases + R"(  esac
-  options+=" --json --instance --endpoint --account --help"
-  mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
-}
-complete -F _caisson caisson
-)";
 }
 
 }  // namespace caisson::cli

@@ -1,0 +1,105 @@
+#include "packaging/manuals.hh"
+
+#include "base/version.hh"
+
+namespace caisson::packaging {
+namespace {
+
+/// Of the last change to what stands here.
+constexpr const char* kDate = "2026-11-23";
+
+const Manual::Part kDaemonStatus{.title = "EXIT STATUS",
+                                 .items = {{"0", "It was stopped by a signal."},
+                                           {"1", "It could not start; the last line of the log says why."},
+                                           {"100 and above", "The command line is wrong."}}};
+
+const Manual::Part kService{
+    .title = "SERVICE MANAGER",
+    .items = {},
+    .paragraphs = {
+        "Listening sockets that are passed (sd_listen_fds(3)) are used by their kind and stay open when the "
+        "daemon ends, so that callers wait during a restart. `READY=1` is sent when requests are served, "
+        "`STOPPING=1` at a signal, and `WATCHDOG=1` by the thread that serves.",
+        "The log goes to standard error. Each line that belongs to a request bears its id, which the "
+        "caller gets as `x-amzn-RequestId`; bodies, headers and keys are never written."}};
+
+}  // namespace
+
+Manual caisson_manual() {
+  return {
+      .section = 1,
+      .date = kDate,
+      .version = version(),
+      .synopsis = "[OPTIONS] COMMAND [COMMAND-OPTIONS]",
+      .description =
+          {"The command line of netd(8). There is a command for each action of the API, with EC2's "
+           "names for its options; structures are given as JSON or in the AWS CLI's shorthand.",
+           "`caisson doctor` looks at the host: kernel, settings, programs, limits, files, daemons and "
+           "what was left behind, each with what to do about it. It needs no daemon."},
+      .parts =
+          {{.title = "FILES",
+            .items = {{"/run/caisson/netd.sock",
+                       "Where netd listens. Who may open it may act for every account: root, and the group "
+                       "`caisson` where systemd made it."}}},
+           {.title = "EXIT STATUS",
+            .items = {{"0", "Done."},
+                      {"1", "The API refused it, or `doctor` found a failure."},
+                      {"2", "The command line is wrong."}}}},
+      .see_also = {"netd(8)", "runnerd(8)", "caisson-images(8)"}};
+}
+
+Manual netd_manual() {
+  return {
+      .section = 8,
+      .date = kDate,
+      .version = version(),
+      .synopsis = "[OPTIONS]",
+      .description =
+          {"netd owns the network of an instance: the model of VPCs, its store, the network namespace "
+           "`caisson` with all taps, bridges and member ports, the BPF programs on them, and the nft tables. "
+           "It brings the kernel to the model at each change and at each start.",
+           "When netd ends, or is killed, all that it made stays and packets go on flowing under the same "
+           "policy; the next start takes it over. It keeps CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON and "
+           "CAP_SYS_ADMIN, and can run no program."},
+      .parts = {{.title = "FILES",
+                 .items = {{"/var/lib/caisson/netd.db",
+                            "The stored commands. With --instance NAME, caisson-NAME."},
+                           {"/run/caisson/netd.sock", "The API, for operators."},
+                           {"/run/caisson/attach.sock", "Where runnerd asks for interfaces and slots."},
+                           {"/sys/fs/bpf/caisson/", "The maps: flows, drops, slots, policies."},
+                           {"/run/netns/caisson", "The namespace of the fabric."},
+                           {"/etc/default/caisson", "Options for the systemd unit."}}},
+                {.title = "SIGNALS",
+                 .items = {{"SIGTERM, SIGINT", "Answer what was asked, and end. The datapath stays."}}},
+                kService,
+                kDaemonStatus},
+      .see_also = {"caisson(1)", "runnerd(8)", "bpftool(8)", "nft(8)", "ip-netns(8)"}};
+}
+
+Manual runnerd_manual() {
+  return {
+      .section = 8,
+      .date = kDate,
+      .version = version(),
+      .synopsis = "[OPTIONS]",
+      .description =
+          {"runnerd runs functions, each environment in a microVM of its own, and speaks Lambda's API: "
+           "`aws lambda ... --endpoint-url http://127.0.0.1:4751`. The network of a microVM is a tap that "
+           "netd(8) leases; it is attached before the function runs and sealed while it is frozen.",
+           "Snapshots are in memory only, and microVMs end with runnerd; a start makes the snapshots of the "
+           "active functions again. It keeps CAP_SETUID, CAP_SETGID and CAP_KILL."},
+      .parts = {{.title = "FILES",
+                 .items = {{"/var/lib/caisson/runner.db",
+                            "The functions. With --instance NAME, caisson-NAME."},
+                           {"/var/lib/caisson/code/", "Their code, as read-only images."},
+                           {"/run/caisson/runner.sock", "The API, for operators."},
+                           {"/var/cache/caisson/", "The guest images, made by caisson-images(8)."},
+                           {"/etc/default/caisson", "Options for the systemd unit."}}},
+                {.title = "SIGNALS",
+                 .items = {{"SIGTERM, SIGINT", "Give the slots back, end the microVMs, and end."}}},
+                kService,
+                kDaemonStatus},
+      .see_also = {"caisson(1)", "netd(8)", "caisson-images(8)", "qemu-system-x86_64(1)"}};
+}
+
+}  // namespace caisson::packaging
