@@ -22,7 +22,7 @@ void describe(CLI::App& app, Options& options) {
       ->capture_default_str()
       ->check(CLI::IsMember({"text", "json"}));
   app.add_option("--log-level", options.log_level,
-                 "The least that is logged; each request to attach.sock is debug")
+                 "The least that is logged; debug has each request to attach.sock")
       ->capture_default_str()
       ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}));
 }
