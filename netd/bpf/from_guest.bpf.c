@@ -323,7 +323,7 @@ int from_guest(struct __sk_buff* skb) {
 
   int reason = parse_ethernet(skb, &packet);
   if (reason) return drop(skb, reason);
-  if (skb->protocol == bpf_htons(ETH_P_ARP)) return answer_arp(skb, &sender, &packet);
+  if (skb->protocol == bpf_htons(ETH_P_ARP) && !skb->vlan_present) return answer_arp(skb, &sender, &packet);
   reason = parse_ipv4(skb, &packet);
   if (reason) return drop(skb, reason);
   if (packet.is_error) return forward_error(skb, &sender, &packet);

@@ -114,10 +114,19 @@ static __always_inline int parse_fragment(struct __sk_buff* skb, struct packet* 
   return (packet->begin == 0 ? body : packet->begin) < header ? CAISSON_FRAGMENT : CAISSON_ACCEPTED;
 }
 
+// Ends the packet before its headers do, or the frame before the packet?
+static __always_inline int lies_about_length(struct __sk_buff* skb, const struct packet* packet) {
+  __u32 headers = 20;
+  if (packet->protocol == IPPROTO_TCP) headers = 40;
+  if (packet->protocol == IPPROTO_UDP || packet->protocol == IPPROTO_ICMP) headers = 28;
+  return packet->length < headers || skb->len < ETH_HLEN + (__u32)packet->length;
+}
+
 // An IPv4 packet. `packet` is zeroed but for the Ethernet addresses. A later fragment's ports are not known yet.
 static __always_inline int parse_ipv4(struct __sk_buff* skb, struct packet* packet) {
   struct iphdr ip;
-  if (skb->protocol != bpf_htons(ETH_P_IP)) return CAISSON_NOT_IPV4;
+  // The kernel takes a VLAN tag out of the frame, and would put it in again on the next device.
+  if (skb->protocol != bpf_htons(ETH_P_IP) || skb->vlan_present) return CAISSON_NOT_IPV4;
   if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof ip) || ip.version != 4) return CAISSON_MALFORMED;
   __builtin_memcpy(packet->source, &ip.saddr, 4);
   __builtin_memcpy(packet->destination, &ip.daddr, 4);
@@ -131,6 +140,8 @@ static __always_inline int parse_ipv4(struct __sk_buff* skb, struct packet* pack
     const int reason = parse_fragment(skb, packet, fragment);
     if (reason) return reason;
     if (packet->part == CAISSON_LATER_FRAGMENT) return CAISSON_ACCEPTED;
+  } else if (lies_about_length(skb, packet)) {
+    return CAISSON_MALFORMED;
   }
   if (ip.protocol == IPPROTO_ICMP) return parse_icmp(skb, packet);
   if (ip.protocol == IPPROTO_TCP || ip.protocol == IPPROTO_UDP) return parse_ports(skb, packet);
