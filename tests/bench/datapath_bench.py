@@ -46,6 +46,7 @@ def programs():
         row(NAME, f"{prefix}rules_10000_over_10", "ratio", cost[1] / cost[0])
         row(NAME, f"ns_{kind}_1000_vpcs", "ns", cost[2], cost[0])
         row(NAME, f"{prefix}vpcs_1000_over_10", "ratio", cost[2] / cost[0])
+    row(NAME, "ns_established_to_guest_repeated", "ns", base["repeated"]["to_guest"])
     row(NAME, "ns_empty_program", "ns", nothing)
 
 

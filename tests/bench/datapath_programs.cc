@@ -25,12 +25,14 @@ using test::Program;
 
 constexpr std::uint16_t kBlock = 5;
 constexpr std::uint16_t kGuestPort = CAISSON_GUEST_FIRST_PORT;
+constexpr int kRepeat = 100;
 constexpr int kRedirect = 7;
 constexpr int kPass = 0;
 
 struct Least {
   std::uint32_t from_guest = std::numeric_limits<std::uint32_t>::max();
   std::uint32_t to_guest = std::numeric_limits<std::uint32_t>::max();
+  std::uint32_t to_guest_repeated = std::numeric_limits<std::uint32_t>::max();
 };
 
 class Bench {
@@ -54,6 +56,11 @@ class Bench {
     expect(Program::kToGuest, seen, mark_, kPass);
     for (int i = 0; i < runs; ++i) {
       least.to_guest = std::min(least.to_guest, expect(Program::kToGuest, seen, mark_, kPass).nanoseconds);
+    }
+    // It leaves the packet as it is, so that one system call can run it often.
+    for (int i = 0; i < runs; i += kRepeat) {
+      least.to_guest_repeated = std::min(least.to_guest_repeated,
+                                         datapath_.run(Program::kToGuest, seen, mark_, kRepeat).nanoseconds);
     }
   }
 
@@ -140,6 +147,7 @@ nlohmann::json measure(int rules, int vpcs, int runs) {
   return {{"rules", rules},
           {"vpcs", vpcs},
           {"first", {{"from_guest", first.from_guest}, {"to_guest", first.to_guest}}},
+          {"repeated", {{"to_guest", established.to_guest_repeated}}},
           {"established", {{"from_guest", established.from_guest}, {"to_guest", established.to_guest}}}};
 }
 

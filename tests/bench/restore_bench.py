@@ -136,6 +136,7 @@ def first_invocations(runner):
         if with_boot:
             booted.append(boot(runner, f"booted{number}"))
     half = row(NAME, "p50_ms", "ms", percentile(restored, 50))
+    row(NAME, "min_ms", "ms", min(restored))
     row(NAME, "max_ms", "ms", max(restored))
     for phase in parts[0]:
         row(NAME, f"phase_{phase}_p50_ms", "ms", percentile([part[phase] for part in parts], 50))

@@ -163,7 +163,7 @@ void TestDatapath::remove_slot() {
   impl_->clear("blocks");
 }
 
-Ran TestDatapath::run(Program program, const std::string& packet, std::uint32_t mark) {
+Ran TestDatapath::run(Program program, const std::string& packet, std::uint32_t mark, int repeat) {
   const bpf_program* chosen = nullptr;
   switch (program) {
     case Program::kFromGuest:
@@ -189,6 +189,7 @@ Ran TestDatapath::run(Program program, const std::string& packet, std::uint32_t 
   options.data_size_in = static_cast<std::uint32_t>(packet.size());
   options.data_out = out.data();
   options.data_size_out = static_cast<std::uint32_t>(out.size());
+  options.repeat = repeat;
   options.ctx_in = &context;
   options.ctx_size_in = sizeof context;
   options.ctx_out = &context;
