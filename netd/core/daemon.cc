@@ -329,7 +329,8 @@ std::string Daemon::metrics() {
                        .leaked = leaked,
                        .drops = drop_counts(fabric_.datapath()),
                        .rejected = rejected_counts(fabric_.datapath()),
-                       .unrecorded = unrecorded_flows(fabric_.datapath())});
+                       .unrecorded = unrecorded_flows(fabric_.datapath()),
+                       .arp = arp_packets(fabric_.datapath())});
 }
 
 nlohmann::json Daemon::health() {

@@ -65,6 +65,10 @@ double unrecorded_flows(const kernel::Datapath& datapath) {
   return sum_over_cpus(datapath, CAISSON_UNRECORDED);
 }
 
+double arp_packets(const kernel::Datapath& datapath) {
+  return sum_over_cpus(datapath, CAISSON_ARP);
+}
+
 std::map<std::string, double> rejected_counts(const kernel::Datapath& datapath) {
   std::map<std::string, double> counts;
   for (std::uint32_t reason = CAISSON_ACCEPTED + 1; reason < CAISSON_REASONS; ++reason) {
@@ -101,6 +105,12 @@ std::string metrics_text(const Metrics& metrics) {
       .Register(registry)
       .Add({})
       .Increment(metrics.unrecorded);
+  prometheus::BuildCounter()
+      .Name("caisson_arp_packets_total")
+      .Help("ARP packets at slots and members, which are answered there and on no other record.")
+      .Register(registry)
+      .Add({})
+      .Increment(metrics.arp);
   return prometheus::TextSerializer().Serialize(registry.Collect());
 }
 

@@ -15,6 +15,9 @@ std::map<std::string, double> drop_counts(const kernel::Datapath& datapath);
 /// Packets for which `flows` or `drops` had no room.
 double unrecorded_flows(const kernel::Datapath& datapath);
 
+/// ARP packets at the ports: neither flows nor drops.
+double arp_packets(const kernel::Datapath& datapath);
+
 /// Packets rejected within flows, by the reason's name.
 std::map<std::string, double> rejected_counts(const kernel::Datapath& datapath);
 
@@ -27,6 +30,7 @@ struct Metrics {
   std::map<std::string, double> drops;  ///< by reason, as the next
   std::map<std::string, double> rejected;
   double unrecorded = 0;
+  double arp = 0;
 };
 /// The Prometheus text (exposition format 0.0.4).
 std::string metrics_text(const Metrics& metrics);

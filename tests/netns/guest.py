@@ -93,7 +93,8 @@ class Guest:
         self.slot, self.tap = reply["slot"], descriptors[0]
         # Until the kernel has noticed that the tap is open, it drops what would come out of it.
         harness.eventually("the tap is up", self.is_up)
-        attach.ask("Attach", slot=self.slot, eni=interface)
+        attached, _ = attach.ask("Attach", slot=self.slot, eni=interface)
+        self.generation = attached["generation"]
 
     def is_up(self):
         shown = subprocess.run(["ip", "-n", self.attach.fabric, "-j", "link", "show", f"cs{self.slot:04x}"], check=True,

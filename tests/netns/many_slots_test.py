@@ -47,16 +47,6 @@ class ManySlots(NetworkCase):
     def free_addresses(self):
         return self.net.api("DescribeSubnets", SubnetIds=[self.subnet])["Subnets"][0]["AvailableIpAddressCount"]
 
-    def metric(self, name):
-        connection = harness.UnixConnection(f"{self.net.run}/netd.sock")
-        connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
-        connection.close()
-        for line in text.splitlines():
-            if line.startswith(name + " "):
-                return float(line.split()[-1])
-        return 0.0
-
     def test_another_address_comes_before_it_is_needed(self):
         self.make("10.0.1.0/24")
         before = self.free_addresses()
@@ -65,14 +55,14 @@ class ManySlots(NetworkCase):
         harness.eventually("a second address", lambda: len(self.addresses()) == 2)
         while len(self.guests) < self.SLOTS:
             self.another()
-        self.assertEqual(self.metric('caisson_slot_refusals_total{code="BlocksExhausted"}'), 0)
+        self.assertEqual(self.net.metric('caisson_slot_refusals_total{code="BlocksExhausted"}'), 0)
         self.assertEqual(self.free_addresses(), before - 1)
         self.assertEqual(self.net.inspect("Plan"), [])
         self.check_that_all_speak()
         with self.assertRaises(Refused) as refused:
             self.attach.ask("LeaseSlot")
         self.assertEqual(refused.exception.code, "SlotsExhausted")
-        self.assertEqual(self.metric('caisson_slot_refusals_total{code="SlotsExhausted"}'), 1)
+        self.assertEqual(self.net.metric('caisson_slot_refusals_total{code="SlotsExhausted"}'), 1)
         self.guests.pop().close()
         self.another()
         self.check_restart()
@@ -118,13 +108,13 @@ class ManySlots(NetworkCase):
         with self.assertRaises(Refused) as refused:
             self.attach.ask("Attach", slot=reply["slot"], eni=self.interface)
         self.assertEqual(refused.exception.code, "BlocksExhausted")
-        self.assertEqual(self.metric('caisson_slot_refusals_total{code="BlocksExhausted"}'), 1)
-        harness.eventually("it shows", lambda: self.metric("caisson_starved_function_interfaces") == 1)
+        self.assertEqual(self.net.metric('caisson_slot_refusals_total{code="BlocksExhausted"}'), 1)
+        harness.eventually("it shows", lambda: self.net.metric("caisson_starved_function_interfaces") == 1)
         # The subnet has an address again: nobody needs to ask for it.
         self.net.api("DeleteNetworkInterface", NetworkInterfaceId=taken[0])
         harness.eventually("a second address", lambda: len(self.addresses()) == 2)
         self.attach.ask("Attach", slot=reply["slot"], eni=self.interface)
-        self.assertEqual(self.metric("caisson_starved_function_interfaces"), 0)
+        self.assertEqual(self.net.metric("caisson_starved_function_interfaces"), 0)
 
 
 if __name__ == "__main__":

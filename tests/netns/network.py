@@ -149,6 +149,17 @@ class Network(harness.Lab):
         return sum(record["Packets"] for record in self.inspect(f"Describe{what}")
                    if all(record[name] == value for name, value in where.items()))
 
+    def metric(self, name):
+        """The value of one line of GET /metrics: a name, with its labels if it has any; 0 if there is none."""
+        connection = harness.UnixConnection(f"{self.run}/netd.sock")
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        for line in text.splitlines():
+            if line.startswith(name + " "):
+                return float(line.split()[-1])
+        return 0.0
+
     def delete_all(self):
         for interface in self.api("DescribeNetworkInterfaces")["NetworkInterfaces"]:
             if "Attachment" in interface:

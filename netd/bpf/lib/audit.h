@@ -8,16 +8,21 @@ static __always_inline void count(__u32 counter) {
   if (found) (*found)++;
 }
 
+// As many as leave the wire's end: a device may still have to cut one that is larger than its MTU.
+static __always_inline __u64 packets_in(const struct __sk_buff* skb) {
+  return skb->gso_segs ? skb->gso_segs : 1;
+}
+
 __noinline int drop(struct __sk_buff* skb, __u32 reason) {
   const struct caisson_drop_key key = {.port = skb->ifindex, .reason = reason};
   struct caisson_drop* found = bpf_map_lookup_elem(&drops, &key);
   if (found) {
-    found->packets++;
+    found->packets += packets_in(skb);
     found->bytes += skb->len;
     found->last_seen = bpf_ktime_get_ns();
     return TC_ACT_SHOT;
   }
-  const struct caisson_drop first = {.packets = 1, .bytes = skb->len, .last_seen = bpf_ktime_get_ns()};
+  const struct caisson_drop first = {.packets = packets_in(skb), .bytes = skb->len, .last_seen = bpf_ktime_get_ns()};
   if (bpf_map_update_elem(&drops, &key, &first, BPF_NOEXIST)) count(CAISSON_UNRECORDED);
   return TC_ACT_SHOT;
 }
@@ -51,14 +56,14 @@ __noinline int record(struct __sk_buff* skb, const struct caisson_audit_key* giv
   if (reason != CAISSON_ACCEPTED && reason < CAISSON_REASONS) count(CAISSON_REJECTED + reason);
   found = bpf_map_lookup_elem(&flows, key);
   if (found) {
-    __sync_fetch_and_add(&found->packets, 1);
+    __sync_fetch_and_add(&found->packets, packets_in(skb));
     __sync_fetch_and_add(&found->bytes, skb->len);
     found->last_seen = now;
     set_decision(found, reason, rule);
     return 0;
   }
   struct caisson_audit first = {
-      .packets = 1, .bytes = skb->len, .first_seen = now, .last_seen = now, .reason = reason};
+      .packets = packets_in(skb), .bytes = skb->len, .first_seen = now, .last_seen = now, .reason = reason};
   __builtin_memcpy(first.eni, eni->id, CAISSON_ID_SIZE);
   if (rule) __builtin_memcpy(first.rule, rule->id, CAISSON_ID_SIZE);
   if (bpf_map_update_elem(&flows, key, &first, BPF_NOEXIST)) count(CAISSON_UNRECORDED);
