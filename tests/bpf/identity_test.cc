@@ -58,6 +58,7 @@ class Identity : public testing::TestWithParam<int> {
                       .destination_port = seen.source_port,
                       .icmp_type = 0};
     if (GetParam() == 1) parts.source_port = seen.source_port;
+    parts.tcp_flags = 0x10;
     return parts;
   }
 
@@ -147,6 +148,25 @@ TEST_P(Identity, APortThatBecomesFreeMovesNoFlow) {
   const auto third = datapath_.run(Program::kFromGuest, build(sent(1064, target_.address)));
   ASSERT_EQ(third.action, kRedirect);
   EXPECT_EQ(view(third.packet).source_port, view(second.packet).source_port);
+}
+
+TEST_P(Identity, APortIsKeptForAsLongAsItsFlow) {
+  const auto ours = datapath_.run(Program::kFromGuest, build(sent(5353, target_.address)));
+  ASSERT_EQ(ours.action, kRedirect);
+  ASSERT_EQ(datapath_.run(Program::kToGuest, build(answer(view(ours.packet))), mark_).action, kPass);
+  for (const auto& [key, value] : datapath_.dump("conntrack")) {
+    auto entry = value_of<caisson_conntrack>(value);
+    entry.last_seen -= caisson_idle_time(&entry, static_cast<std::uint8_t>(GetParam())) - 5 * CAISSON_NS;
+    datapath_.put("conntrack", key, bytes_of(entry));
+  }
+  // Another port of the guest that would have the same.
+  const auto other =
+      datapath_.run(Program::kFromGuest, build(sent(5353 + CAISSON_DYNAMIC_PORTS, target_.address)));
+  ASSERT_EQ(other.action, kRedirect);
+  EXPECT_NE(view(other.packet).source_port, view(ours.packet).source_port);
+  const auto back = datapath_.run(Program::kToGuest, build(answer(view(ours.packet))), mark_);
+  ASSERT_EQ(back.action, kPass);
+  EXPECT_EQ(GetParam() == 1 ? view(back.packet).source_port : view(back.packet).destination_port, 5353);
 }
 
 TEST_P(Identity, ZeroIsAPortLikeOthers) {

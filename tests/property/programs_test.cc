@@ -24,6 +24,7 @@ struct Case {
   bool egress = false;
   const vpc::NetworkInterface* self = nullptr;
   vpc::Packet packet;
+  std::uint16_t id = 7;  ///< of the IP header
 };
 
 bool is_function(const vpc::NetworkInterface& interface) {
@@ -105,7 +106,7 @@ Case random_case(Dice& dice, const World& world) {
 }
 
 std::string bytes_for(const Case& item) {
-  PacketParts parts{.protocol = item.packet.protocol};
+  PacketParts parts{.protocol = item.packet.protocol, .id = item.id};
   const Ipv4Address self =
       item.egress && is_function(*item.self) ? address("169.254.100.2") : item.self->address;
   parts.source = item.egress ? self : item.packet.peer;
@@ -235,6 +236,100 @@ void hold(TestDatapath& datapath, const World& world, const Case& item, Seen& se
   note(wanted, item.egress, seen);
 }
 
+constexpr std::size_t kFragment = 24;
+
+/// One datagram in fragments through one program, each followed by another one in random order; some lost, some twice,
+/// some of another datagram. By the oracle a fragment passes if its datagram's first one did (as a whole packet would)
+/// and all bytes before it have passed, once.
+void hold_fragments(TestDatapath& datapath, const World& world, Dice& dice, Case item, Seen& seen) {
+  datapath.forget();
+  const std::uint32_t mark = become(datapath, world, *item.self);
+  const Expected wanted = expected(world, item);
+  const bool accepted = wanted.reason == CAISSON_ACCEPTED;
+  item.id = static_cast<std::uint16_t>(dice.roll(65536));
+  const std::string packet = bytes_for(item) + std::string(static_cast<std::size_t>(dice.roll(40)), 'x');
+  auto fragments = fragments_of(with_fragment(packet + std::string(2 * kFragment, 'y'), 0), kFragment);
+  std::size_t next = 0;  // the fragment that may pass
+  std::uint64_t dropped = 0;
+  for (int i = 0; i < 8; ++i) {
+    std::size_t chosen = next;
+    if (next >= fragments.size() || dice.one_in(3)) {
+      chosen = static_cast<std::size_t>(dice.roll(static_cast<int>(fragments.size())));
+    }
+    if (chosen == 0 && next > 0) continue;  // a first one begins anew
+    const bool other = chosen > 0 && dice.one_in(6);
+    std::string sent = fragments[chosen];
+    if (other) sent.at(19) = static_cast<char>(sent.at(19) + 1);  // another datagram: its id
+    const auto ran =
+        datapath.run(item.egress ? Program::kFromGuest : Program::kToGuest, sent, item.egress ? 0 : mark);
+    const bool passes = accepted && !other && chosen == next;
+    const int pass = item.egress ? kRedirect : kPass;
+    if (ran.action != (passes ? pass : kShot)) {
+      RC_FAIL(text(item) + ": fragment " + std::to_string(chosen) + " instead of " + std::to_string(next) +
+              " returned " + std::to_string(ran.action));
+    }
+    if (passes) ++next;
+    dropped += !passes && chosen > 0 ? 1 : 0;
+    ++seen.outcomes[passes ? chosen == 0 ? "first fragment" : "later fragment" : "fragment dropped"];
+  }
+  const auto drops = datapath.all_drops();
+  const auto counted = drops.find(CAISSON_FRAGMENT);
+  RC_ASSERT((counted == drops.end() ? 0 : counted->second) == dropped);
+}
+
+/// An error about the packet of a flow, or about one that differs from it in one thing. It passes, in both directions,
+/// if and only if the flow is tracked and the error goes to where the quoted packet came from.
+void hold_errors(TestDatapath& datapath, const World& world, Dice& dice, const Case& item, Seen& seen) {
+  if (item.packet.protocol != vpc::kTcp && item.packet.protocol != vpc::kUdp) return;
+  if (!item.egress && is_function(*item.self)) return;  // it gets nothing to complain of
+  datapath.forget();
+  const std::uint32_t mark = become(datapath, world, *item.self);
+  const bool tracked = expected(world, item).reason == CAISSON_ACCEPTED;
+  const auto ran = item.egress ? datapath.run(Program::kFromGuest, bytes_for(item))
+                               : datapath.run(Program::kToGuest, bytes_for(item), mark);
+  // As the network sees it: what a refused one would look like matters to nobody.
+  std::string quoted = tracked ? ran.packet : bytes_for(item);
+  const int change = dice.roll(8);
+  if (change < 4) {  // an end's port or address
+    const std::size_t at = std::vector<std::size_t>{14 + 12 + 3, 14 + 16 + 3, 34 + 1, 36 + 1}.at(
+        static_cast<std::size_t>(change));
+    quoted.at(at) = static_cast<char>(quoted.at(at) ^ 1);
+  }
+  const auto seen_quoted = view(quoted);
+  // Who sent gets the error; who got sends it.
+  const ErrorParts error{.source_mac = item.self->mac,
+                         .source = item.egress ? item.packet.peer : item.self->address,
+                         .destination = item.egress ? item.self->address : item.packet.peer,
+                         .type = dice.pick(std::vector<int>{3, 11, 12}),
+                         .bytes = static_cast<std::size_t>(28 + 8 * dice.roll(2))};
+  const auto got = item.egress ? datapath.run(Program::kToGuest, build_error(error, quoted), mark)
+                               : datapath.run(Program::kFromGuest, build_error(error, quoted));
+  // The peer has the packet's place in the model: the way back to a member is there if it is one.
+  bool passes = tracked && change >= 4;
+  std::uint32_t reason = passes ? CAISSON_ACCEPTED : CAISSON_ICMP_ERROR;
+  if (passes && !item.egress) {
+    Case back = item;
+    if (!vpc::decide_route(world.model.state, item.self->subnet, item.packet.peer)) reason = CAISSON_NO_ROUTE;
+    bool somebody = false;
+    for (const auto& [id, other] : world.model.state.network_interfaces) {
+      if (other->vpc != back.self->vpc || other->address != back.packet.peer) continue;
+      somebody = true;
+      if (is_function(*other)) reason = CAISSON_NO_FLOW;
+    }
+    if (reason == CAISSON_ACCEPTED && !somebody) reason = CAISSON_NO_DESTINATION;
+    passes = reason == CAISSON_ACCEPTED;
+  }
+  const int pass = item.egress ? kPass : kRedirect;
+  if (got.action != (passes ? pass : kShot)) {
+    RC_FAIL("error about " + text(item) + " changed " + std::to_string(change) + " returned " +
+            std::to_string(got.action) + " wanted reason " + std::to_string(reason) + " from " +
+            seen_quoted.source.text());
+  }
+  if (reason == CAISSON_ICMP_ERROR) RC_ASSERT(datapath.all_drops()[CAISSON_ICMP_ERROR] == 1);
+  if (passes) RC_ASSERT(view(got.packet).checksums_right);
+  ++seen.outcomes[passes ? item.egress ? "error in" : "error out" : "error dropped"];
+}
+
 TEST(Programs, DecideAsTheOracleDoes) {
   TestDatapath datapath("property");
   Seen seen;
@@ -246,11 +341,14 @@ TEST(Programs, DecideAsTheOracleDoes) {
     datapath.fill(world.model.state);
     for (int i = 0; i < kPacketsPerState; ++i) {
       hold(datapath, world, random_case(dice, world), seen);
+      if (i % 5 == 0) hold_fragments(datapath, world, dice, random_case(dice, world), seen);
+      if (i % 5 == 1 || i % 5 == 3) hold_errors(datapath, world, dice, random_case(dice, world), seen);
     }
   });
   ASSERT_TRUE(held);
   EXPECT_GE(seen.accepted * 100, seen.decided * 30);
-  std::vector<std::string> wanted;
+  std::vector<std::string> wanted{"first fragment", "later fragment", "fragment dropped",
+                                  "error in",       "error out",      "error dropped"};
   for (const auto reason : {CAISSON_ACCEPTED, CAISSON_SG_EGRESS, CAISSON_SG_INGRESS, CAISSON_NO_ROUTE,
                             CAISSON_NO_DESTINATION, CAISSON_NO_FLOW}) {
     wanted.push_back("reason " + std::to_string(reason));

@@ -102,6 +102,10 @@ TestDatapath::~TestDatapath() {
   std::filesystem::remove_all(impl_->folder);
 }
 
+const std::string& TestDatapath::folder() const {
+  return impl_->folder;
+}
+
 void TestDatapath::put(const std::string& map, const std::string& key, const std::string& value) {
   if (bpf_map_update_elem(impl_->map(map), key.data(), value.data(), BPF_ANY) != 0) fail("write map " + map);
 }

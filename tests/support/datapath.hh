@@ -60,6 +60,8 @@ class TestDatapath {
   [[nodiscard]] std::vector<AuditRecord> records() const;
   /// Packets dropped since forget(), by reason, wherever.
   [[nodiscard]] std::map<std::uint32_t, std::uint64_t> all_drops() const;
+  /// Where the maps are pinned.
+  [[nodiscard]] const std::string& folder() const;
   /// All entries: keys and values.
   [[nodiscard]] std::map<std::string, std::string> dump(const std::string& map) const;
   /// Empties flows and drops.
