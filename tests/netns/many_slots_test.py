@@ -1,4 +1,4 @@
-"""More environments on one network interface than an address has blocks of ports, and what happens when something ends."""
+"""More environments on one network interface than an address has blocks of ports, and what happens when one ends."""
 
 import os
 import socket

@@ -22,7 +22,8 @@ __noinline int drop(struct __sk_buff* skb, __u32 reason) {
     found->last_seen = bpf_ktime_get_ns();
     return TC_ACT_SHOT;
   }
-  const struct caisson_drop first = {.packets = packets_in(skb), .bytes = skb->len, .last_seen = bpf_ktime_get_ns()};
+  const struct caisson_drop first = {
+      .packets = packets_in(skb), .bytes = skb->len, .last_seen = bpf_ktime_get_ns()};
   if (bpf_map_update_elem(&drops, &key, &first, BPF_NOEXIST)) count(CAISSON_UNRECORDED);
   return TC_ACT_SHOT;
 }
