@@ -31,7 +31,8 @@ TEST_F(Kernel61, ItIsTheOldestThatIsSupported) {
 
 /// The programs as netd loads them, on packets: what they let pass and what they drop, with reason and counter.
 TEST_F(Kernel61, TheProgramsLoadAndDecide) {
-  for (const char* test : {"bpf.arp", "bpf.conntrack", "bpf.identity", "bpf.reasons", "bpf.stack"})
+  for (const char* test : {"bpf.arp", "bpf.conntrack", "bpf.fragments", "bpf.icmp_errors", "bpf.identity",
+                           "bpf.reasons", "bpf.stack"})
     EXPECT_EQ(machine_->run({test, "--gtest_brief=1"}), 0) << test;
 }
 
@@ -39,6 +40,12 @@ TEST_F(Kernel61, TheProgramsLoadAndDecide) {
 TEST_F(Kernel61, NetdBuildsAndClearsItsNetworks) {
   for (const char* test : {"tests/netns/members_test.py", "tests/netns/slots_test.py"})
     EXPECT_EQ(machine_->run({"python3", std::string("/var/task/") + test}), 0) << test;
+}
+
+/// runnerd's groups on the version that this machine may not have.
+TEST_F(Kernel61, ControlGroupsOfVersion2Limit) {
+  EXPECT_EQ(machine_->run({"cgroup_check"}), 0);
+  EXPECT_NE(machine_->output().find("cgroup v2: ok"), std::string::npos);
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ std::string Cargo::add_program(const std::string& path) {
 }
 
 void Cargo::add_libraries(const std::string& path) {
-  std::istringstream lines(output_of("ldd '" + path + "'"));
+  std::istringstream lines(output_of("ldd '" + path + "' 2>/dev/null"));
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);  // "libnl-3.so.200 => /lib/x86_64-linux-gnu/libnl-3.so.200 (0x...)"
     std::string name;
