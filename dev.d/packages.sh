@@ -13,6 +13,7 @@ packages_of() {
       echo libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev shellcheck clang-format clang-tidy \
         ethtool iproute2 nftables tcpdump procps systemd prometheus mandoc python3-scapy
       ;;
+    fuzz) echo clang-14 libclang-rt-14-dev ;;
     images) echo mmdebstrap squashfs-tools lz4 cpio xz-utils g++ libc6-dev libboost1.81-dev nlohmann-json3-dev ;;
     run) echo qemu-system-x86 squashfs-tools iproute2 nftables util-linux procps curl python3 socat bpftool ;;
     bench) echo containernetworking-plugins iptables gnuplot-nox ethtool ;;

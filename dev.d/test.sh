@@ -63,10 +63,12 @@ cmd_test() {
       install_packages build test
       test_sanitized
       ;;
+    fuzz) test_fuzz ;;
     all)
       need_root test
       install_packages build test run demo images bench
       test_sanitized
+      test_fuzz
       test_layers "${LAYERS[@]}"
       ;;
     *) test_layers "$@" ;;

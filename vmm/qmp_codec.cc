@@ -2,10 +2,15 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_depth.hh"
+
 namespace caisson::vmm::qmp {
 namespace {
 
 using nlohmann::json;
+
+/// Of all that QEMU answers to what we ask; dump() recurses.
+constexpr std::size_t kDeepest = 16;
 
 Error malformed(const char* what) {
   return {.code = "MalformedMessage", .message = std::string("QMP: ") + what};
@@ -36,6 +41,7 @@ std::string encode(std::string_view command, const json& arguments, std::int64_t
 }
 
 Result<Message> decode(std::string_view line) {
+  if (nested_deeper_than(line, kDeepest)) return malformed("the line is nested too deep");
   const json message = json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!message.is_object()) return malformed("the line is no JSON object");
   if (message.contains("QMP")) return Message(Greeting{});

@@ -14,43 +14,6 @@ using Json = nlohmann::json;
 using Handler = Result<Json> (*)(core::Daemon& daemon, core::Slots::Connection connection,
                                  const Json& request, Fd& descriptor);
 
-/// Members by name and kind: 's' text, 'n' number, 'l' list of texts. All must be there, and nothing else.
-struct Operation {
-  std::map<std::string, char> members;
-  Handler handle;
-};
-
-bool fits(const Json& value, char kind) {
-  if (kind == 's') return value.is_string();
-  if (kind == 'n') return value.is_number_unsigned() && value.get<std::uint64_t>() <= 0xffffffffU;
-  if (!value.is_array()) return false;
-  for (const auto& item : value) {
-    if (!item.is_string()) return false;
-  }
-  return true;
-}
-
-/// The id of the caller's request, as it stands in both daemons' logs: a UUID, or a word like one.
-bool is_request_id(const Json& value) {
-  if (!value.is_string()) return false;
-  const auto& text = value.get_ref<const std::string&>();
-  return !text.empty() && text.size() <= 64 &&
-         text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") ==
-             std::string::npos;
-}
-
-bool fits(const Json& request, const Operation& operation) {
-  const auto id = request.find("request");
-  if (id != request.end() && !is_request_id(*id)) return false;
-  const std::size_t all = operation.members.size() + (id == request.end() ? 1 : 2);
-  if (request.size() != all) return false;
-  for (const auto& [name, kind] : operation.members) {
-    const auto found = request.find(name);
-    if (found == request.end() || !fits(*found, kind)) return false;
-  }
-  return true;
-}
-
 std::uint32_t slot_of(const Json& request) {
   return request.at("slot").get<std::uint32_t>();
 }
@@ -133,63 +96,40 @@ Result<Json> done(const Status& status) {
   return Json::object();
 }
 
-const std::map<std::string, Operation>& operations() {
+const std::map<std::string, Handler>& handlers() {
   using Slot = core::Slots::Connection;
-  static const std::map<std::string, Operation> kAll{
-      {"EnsureFunctionInterface",
-       {{{"account", 's'}, {"user", 's'}, {"subnets", 'l'}, {"groups", 'l'}}, ensure}},
-      {"ReleaseFunctionInterface", {{{"account", 's'}, {"user", 's'}}, release}},
-      {"ListFunctionInterfaces", {{}, list}},
-      {"LeaseSlot", {{}, lease}},
-      {"Attach", {{{"slot", 'n'}, {"eni", 's'}}, attach}},
-      {"Seal",
-       {{{"slot", 'n'}},
-        [](core::Daemon& daemon, Slot connection, const Json& request, Fd&) {
-          return done(daemon.slots().set_sealed(connection, slot_of(request), true));
-        }}},
-      {"Unseal",
-       {{{"slot", 'n'}},
-        [](core::Daemon& daemon, Slot connection, const Json& request, Fd&) {
-          return done(daemon.slots().set_sealed(connection, slot_of(request), false));
-        }}},
-      {"Detach",
-       {{{"slot", 'n'}},
-        [](core::Daemon& daemon, Slot connection, const Json& request, Fd&) {
-          return done(daemon.slots().detach(connection, slot_of(request)));
-        }}},
-      {"ReturnSlot",
-       {{{"slot", 'n'}},
-        [](core::Daemon& daemon, Slot connection, const Json& request, Fd&) {
-          return done(daemon.slots().give_back(connection, slot_of(request)));
-        }}},
+  static const std::map<std::string, Handler> kAll{
+      {"EnsureFunctionInterface", ensure},
+      {"ReleaseFunctionInterface", release},
+      {"ListFunctionInterfaces", list},
+      {"LeaseSlot", lease},
+      {"Attach", attach},
+      {"Seal", [](core::Daemon& daemon, Slot connection, const Json& request,
+                  Fd&) { return done(daemon.slots().set_sealed(connection, slot_of(request), true)); }},
+      {"Unseal", [](core::Daemon& daemon, Slot connection, const Json& request,
+                    Fd&) { return done(daemon.slots().set_sealed(connection, slot_of(request), false)); }},
+      {"Detach", [](core::Daemon& daemon, Slot connection, const Json& request,
+                    Fd&) { return done(daemon.slots().detach(connection, slot_of(request))); }},
+      {"ReturnSlot", [](core::Daemon& daemon, Slot connection, const Json& request,
+                        Fd&) { return done(daemon.slots().give_back(connection, slot_of(request))); }},
       {"Resume",
-       {{{"slot", 'n'}, {"generation", 'n'}},
-        [](core::Daemon& daemon, Slot connection, const Json& request, Fd& descriptor) -> Result<Json> {
-          TRY(descriptor, daemon.slots().resume(connection, slot_of(request),
-                                                request.at("generation").get<std::uint32_t>()));
-          return Json::object();
-        }}}};
+       [](core::Daemon& daemon, Slot connection, const Json& request, Fd& descriptor) -> Result<Json> {
+         TRY(descriptor, daemon.slots().resume(connection, slot_of(request),
+                                               request.at("generation").get<std::uint32_t>()));
+         return Json::object();
+       }}};
   return kAll;
 }
 
 }  // namespace
 
-bool answer(core::Daemon& daemon, core::Slots::Connection connection, const Json& request, Json& reply,
-            Fd& descriptor) {
-  if (!request.is_object()) return false;
-  const auto name = request.find("op");
-  if (name == request.end() || !name->is_string()) return false;
-  const auto operation = operations().find(name->get<std::string>());
-  if (operation == operations().end() || !fits(request, operation->second)) return false;
+Json answer(core::Daemon& daemon, core::Slots::Connection connection, const Json& request, Fd& descriptor) {
   const RequestScope scope(request.value("request", ""));
-  auto result = operation->second.handle(daemon, connection, request, descriptor);
-  if (result) {
-    reply = std::move(result).value();
-    reply["ok"] = true;
-  } else {
-    reply = {{"ok", false}, {"code", result.error().code}, {"message", result.error().message}};
-  }
-  return true;
+  auto result = handlers().at(request.at("op").get<std::string>())(daemon, connection, request, descriptor);
+  if (!result) return {{"ok", false}, {"code", result.error().code}, {"message", result.error().message}};
+  Json reply = std::move(result).value();
+  reply["ok"] = true;
+  return reply;
 }
 
 }  // namespace caisson::netd::attach

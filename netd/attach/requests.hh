@@ -8,8 +8,8 @@
 
 namespace caisson::netd::attach {
 
-/// Nothing: the request is malformed, and the connection is to be closed. `descriptor` goes with the reply.
-bool answer(core::Daemon& daemon, core::Slots::Connection connection, const nlohmann::json& request,
-            nlohmann::json& reply, Fd& descriptor);
+/// `request` comes from decode_request(). `descriptor` goes with the reply, if it becomes one.
+nlohmann::json answer(core::Daemon& daemon, core::Slots::Connection connection, const nlohmann::json& request,
+                      Fd& descriptor);
 
 }  // namespace caisson::netd::attach

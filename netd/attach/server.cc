@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/request_scope.hh"
+#include "netd/attach/decode.hh"
 #include "netd/attach/requests.hh"
 #include "netd/client/attach_protocol.hh"
 
@@ -131,16 +132,16 @@ void Server::serve(const Fd& connection, core::Slots::Connection number) {
     const ssize_t received = ::recvmsg(connection.get(), &message, MSG_CMSG_CLOEXEC);
     if (received < 0 && errno == EINTR) continue;
     if (received <= 0 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) break;
-    const auto request = nlohmann::json::from_cbor(bytes.begin(), bytes.begin() + received, /*strict=*/true,
-                                                   /*allow_exceptions=*/false);
-    nlohmann::json reply;
-    Fd descriptor;
-    if (!answer(daemon_, number, request, reply, descriptor)) {
+    const auto request =
+        decode_request({reinterpret_cast<const char*>(bytes.data()), static_cast<std::size_t>(received)});
+    if (!request) {
       spdlog::warn("attach: a malformed request; closing the connection");
       break;
     }
+    Fd descriptor;
+    const nlohmann::json reply = answer(daemon_, number, *request, descriptor);
     if (!send_reply(connection.get(), reply, descriptor)) break;
-    log_request(request, reply);
+    log_request(*request, reply);
   }
   (void)::shutdown(connection.get(), SHUT_RDWR);
   daemon_.slots().abandon(number);

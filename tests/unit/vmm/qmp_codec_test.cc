@@ -14,6 +14,13 @@ TEST(QmpCodec, CommandsAreLines) {
             "{\"arguments\":{\"fdname\":\"a\\nb\"},\"execute\":\"getfd\",\"id\":4}\n");
 }
 
+TEST(QmpCodec, ADeepAnswerIsRefusedAndExhaustsNoStack) {
+  const std::string nest(kMaxLineBytes / 2 - 32, '[');
+  const auto deep = decode(R"({"id":1,"return":)" + nest + std::string(nest.size(), ']') + "}");
+  ASSERT_FALSE(deep);
+  EXPECT_EQ(deep.error().code, "MalformedMessage");
+}
+
 TEST(QmpCodec, KnowsTheFourKindsOfMessage) {
   EXPECT_TRUE(
       std::holds_alternative<Greeting>(decode(R"({"QMP": {"version": {}, "capabilities": []}})").value()));

@@ -1,0 +1,14 @@
+// A message of attach.sock to a request whose form is known to be right. Pure.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string_view>
+
+namespace caisson::netd::attach {
+
+/// The members of netd/client/attach_protocol.hh: "op" names an operation; with it come all of that operation's members
+/// in their types, perhaps a "request" id, and nothing else. nullopt: anything else, and the connection is to be closed.
+std::optional<nlohmann::json> decode_request(std::string_view bytes);
+
+}  // namespace caisson::netd::attach
