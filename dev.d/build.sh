@@ -48,7 +48,7 @@ cmd_images() {
 
 # our_sources: every C and C++ file of ours, separated by NUL.
 our_sources() {
-  find "$ROOT"/{base,cli,endpoints,netd,policies,runner,tests,vmm,vpc} -type f \
+  find "$ROOT"/{base,cli,endpoints,netd,packaging,policies,runner,tests,vmm,vpc} -type f \
     \( -name '*.cc' -o -name '*.hh' -o -name '*.h' -o -name '*.c' \) -print0
 }
 

@@ -17,6 +17,7 @@ packages_of() {
     images) echo mmdebstrap squashfs-tools lz4 cpio xz-utils g++ libc6-dev libboost1.81-dev nlohmann-json3-dev ;;
     run) echo qemu-system-x86 squashfs-tools iproute2 nftables util-linux procps curl python3 socat bpftool ;;
     bench) echo containernetworking-plugins iptables gnuplot-nox ethtool ;;
+    package) echo dpkg-dev libboost1.81-dev libc6-dev ;;
     demo) echo awscli postgresql python3-pg8000 jq zip curl ;;
   esac
 }
