@@ -10,6 +10,7 @@
 #include <csignal>
 
 #include "base/limits.hh"
+#include "base/lock.hh"
 #include "base/log.hh"
 #include "base/service.hh"
 #include "netd/api/server.hh"
@@ -92,6 +93,7 @@ Status run(Options options) {
   TRYV(raise_descriptor_limit());
   TRYV(make_folder(options.state_dir, 0700));
   TRYV(make_folder(options.run_dir, 0755));
+  TRY(const Fd lock, lock_folder(options.state_dir));
   TRY(Listeners listeners, take_listeners());
   if (!listeners.attach) {
     TRY(listeners.attach, attach::Server::listen(options.run_dir + "/attach.sock", options.runner_uid));

@@ -1,6 +1,7 @@
 #include "netd/attach/server.hh"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,6 +20,8 @@
 
 namespace caisson::netd::attach {
 namespace {
+
+constexpr int kPauseMilliseconds = 100;
 
 bool is_allowed(int connection, unsigned uid) {
   ucred peer{};
@@ -98,27 +101,49 @@ Server::~Server() {
   {
     const std::lock_guard lock(mutex_);
     for (const auto& connection : connections_) {
-      (void)::shutdown(connection->get(), SHUT_RDWR);
+      (void)::shutdown(connection.socket.get(), SHUT_RDWR);
     }
   }
-  for (auto& thread : threads_) {
-    thread.join();
+  for (auto& connection : connections_) {
+    connection.thread.join();
+  }
+}
+
+void Server::forget_ended() {
+  const std::lock_guard lock(mutex_);
+  for (auto it = connections_.begin(); it != connections_.end();) {
+    if (!it->ended) {
+      ++it;
+      continue;
+    }
+    it->thread.join();
+    it = connections_.erase(it);
   }
 }
 
 void Server::accept_all() {
   core::Slots::Connection number = 0;
   while (!stopping_) {
-    auto connection =
-        std::make_shared<Fd>(Fd::own(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)));
-    if (!*connection) {
+    Fd socket = Fd::own(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!socket) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        // The peer waits in the queue. There is no event for a descriptor that becomes free.
+        forget_ended();
+        (void)::poll(nullptr, 0, kPauseMilliseconds);
+        continue;
+      }
       return;
     }
-    if (!is_allowed(connection->get(), uid_)) continue;
+    forget_ended();
+    if (!is_allowed(socket.get(), uid_)) continue;
     const std::lock_guard lock(mutex_);
-    connections_.push_back(connection);
-    threads_.emplace_back([this, connection, mine = ++number] { serve(*connection, mine); });
+    Connection& connection = connections_.emplace_back();
+    connection.socket = std::move(socket);
+    connection.thread = std::thread([this, &connection, mine = ++number] {
+      serve(connection.socket, mine);
+      connection.ended = true;
+    });
   }
 }
 

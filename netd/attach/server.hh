@@ -2,11 +2,11 @@
 #pragma once
 
 #include <atomic>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "base/fd.hh"
 #include "base/result.hh"
@@ -27,6 +27,7 @@ class Server {
   Server(core::Daemon& daemon, unsigned uid, Fd listener)
       : daemon_(daemon), uid_(uid), listener_(std::move(listener)) {}
   void accept_all();
+  void forget_ended();
   void serve(const Fd& connection, core::Slots::Connection number);
 
   core::Daemon& daemon_;
@@ -34,8 +35,12 @@ class Server {
   Fd listener_;
   std::atomic<bool> stopping_{false};
   std::mutex mutex_;
-  std::vector<std::shared_ptr<Fd>> connections_;
-  std::vector<std::thread> threads_;
+  struct Connection {
+    Fd socket;
+    std::thread thread;
+    std::atomic<bool> ended{false};
+  };
+  std::list<Connection> connections_;  ///< the acceptor's to add to and take from; by mutex_
   std::thread acceptor_;
 };
 

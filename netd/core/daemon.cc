@@ -23,6 +23,8 @@ namespace caisson::netd::core {
 namespace {
 
 constexpr std::chrono::seconds kSweepInterval{2};
+constexpr std::chrono::seconds kCheckInterval{60};
+constexpr std::chrono::milliseconds kLookPause{300};
 
 std::uint64_t random_seed() {
   std::uint64_t seed = 0;
@@ -67,6 +69,12 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Store store, Fabric fabric) {
     spdlog::error("recovery: {}", done.error().text());
   }
   daemon->slots_ = std::make_unique<Slots>(daemon->fabric_);
+  TRY(auto watch, daemon->fabric_.watch());
+  daemon->watch_.emplace(std::move(watch));
+  daemon->watcher_ = std::thread([raw = daemon.get()] {
+    while (raw->watch_->wait())
+      raw->changed_ = true;
+  });
   daemon->writer_ = std::thread([raw = daemon.get()] { raw->run(); });
   return daemon;
 }
@@ -78,15 +86,36 @@ Daemon::~Daemon() {
   }
   queue_changed_.notify_all();
   if (writer_.joinable()) writer_.join();
+  if (watcher_.joinable()) {
+    watch_->stop();
+    watcher_.join();
+  }
 }
+
+namespace {
+
+Result<vpc::State> replay_one(const vpc::State& state, const std::string& record) {
+  TRY(const auto command, api::decode_stored(nlohmann::json::parse(record, nullptr, false)));
+  TRY(auto applied, vpc::apply(state, command));
+  return std::move(applied.state);
+}
+
+}  // namespace
 
 Status Daemon::replay() {
   TRY(const auto records, store_.load());
   vpc::State state;
+  std::size_t number = 0;
   for (const auto& record : records) {
-    TRY(const auto command, api::decode_stored(nlohmann::json::parse(record, nullptr, false)));
-    TRY(auto applied, vpc::apply(state, command));
-    state = std::move(applied.state);
+    auto applied = replay_one(state, record);
+    ++number;
+    if (!applied) {
+      return Error{.code = "CorruptStore",
+                   .message = "stored command " + std::to_string(number) + " cannot be applied (" +
+                              applied.error().text() +
+                              "); restore netd.db from a copy, or start the netd that wrote it"};
+    }
+    state = std::move(applied).value();
   }
   state_ = std::make_shared<const vpc::State>(std::move(state));
   spdlog::info("{} stored commands", records.size());
@@ -242,32 +271,55 @@ void Daemon::run() {
   auto next_sweep = Slots::Clock::now() + kSweepInterval;
   std::unique_lock lock(queue_mutex_);
   while (true) {
-    queue_changed_.wait_until(lock, next_sweep, [&] { return stopping_ || !queue_.empty(); });
     if (stopping_ && queue_.empty()) return;
-    if (!queue_.empty()) {
-      const auto work = std::move(queue_.front());
-      queue_.pop_front();
-      lock.unlock();
-      work();
-      lock.lock();
+    const auto due = changed_ ? std::min(next_sweep, next_look_) : next_sweep;
+    if (queue_.empty() && Slots::Clock::now() < due) {
+      queue_changed_.wait_until(lock, due);
+      continue;
     }
-    if (Slots::Clock::now() < next_sweep) continue;
+    std::function<void()> work;
+    if (!queue_.empty()) {
+      work = std::move(queue_.front());
+      queue_.pop_front();
+    }
     lock.unlock();
-    sweep();
-    next_sweep = Slots::Clock::now() + kSweepInterval;
+    if (work) {
+      work();
+    } else if (changed_) {
+      check();
+    }
+    if (Slots::Clock::now() >= next_sweep) {
+      sweep();
+      next_sweep = Slots::Clock::now() + kSweepInterval;
+    }
     lock.lock();
   }
 }
 
-/// What failed is tried again: the model is what the kernel has to become.
-void Daemon::retry() {
-  if (failures_.empty()) return;
+/// What failed is tried again; what somebody else has changed is changed back. The model is what the kernel has to
+/// be. Without a notification only content of maps can differ: once in a while that is looked at, too.
+void Daemon::check() {
+  const auto begun = Slots::Clock::now();
+  const bool failed = !failures_.empty();
+  if (!changed_.exchange(false) && !failed && begun < next_check_) return;
+  const auto left = plan();
+  const auto ended = Slots::Clock::now();
+  next_check_ = ended + kCheckInterval;
+  // Also our own changes are told: to look at them shall not take more than a tenth of the writer's time.
+  next_look_ = ended + std::max<Slots::Clock::duration>(kLookPause, 10 * (ended - begun));
+  if (const Status done = sweep_ports(); !done) spdlog::warn("sweep: {}", done.error().text());
+  if (left && left.value().empty() && !failed) return;
+  if (left && !failed) {
+    for (const auto& operation : left.value()) {
+      spdlog::warn("not as it was made: {} {} ({})", operation.name(), operation.object(), operation.reason);
+    }
+  }
   (void)apply_to_kernel(snapshot(), Scope::kAll);
   if (failures_.empty()) spdlog::info("kernel and model agree again");
 }
 
 void Daemon::sweep() {
-  retry();
+  check();
   slots_->return_unclaimed(Slots::Clock::now());
   grow();
   if (const Status done = sweep_flows(fabric_.datapath()); !done)
@@ -290,6 +342,22 @@ void Daemon::grow() {
   for (const auto& interface : low) {
     growth_.ask(*state, interface.id);
   }
+}
+
+/// The counts of ports that are gone stay in the sum over all, and nowhere else.
+Status Daemon::sweep_ports() {
+  Result<std::set<std::uint32_t>> ports = Error{};
+  {
+    const std::lock_guard lock(kernel_mutex_);
+    ports = fabric_.link_indexes();
+  }
+  TRY(const auto present, ports);
+  const std::lock_guard lock(drops_mutex_);
+  TRY(const auto gone, sweep_drops(fabric_.datapath(), present));
+  for (const auto& [reason, count] : gone) {
+    gone_drops_[reason] += count;
+  }
+  return ok();
 }
 
 std::shared_ptr<const vpc::State> Daemon::snapshot() const {
@@ -318,6 +386,14 @@ std::string Daemon::metrics() {
   for (const auto& view : slots_->views()) {
     ++slots[view.state];
   }
+  std::map<std::string, double> drops;
+  {
+    const std::lock_guard lock(drops_mutex_);
+    drops = drop_counts(fabric_.datapath());
+    for (const auto& [reason, count] : gone_drops_) {
+      drops[reason] += count;
+    }
+  }
   const auto left = plan();
   // A plan that cannot be made is not a clean one.
   const double steps = left ? static_cast<double>(left.value().size()) : std::nan("");
@@ -327,7 +403,7 @@ std::string Daemon::metrics() {
                        .starved = growth_.starved(),
                        .steps = steps,
                        .leaked = leaked,
-                       .drops = drop_counts(fabric_.datapath()),
+                       .drops = std::move(drops),
                        .rejected = rejected_counts(fabric_.datapath()),
                        .unrecorded = unrecorded_flows(fabric_.datapath()),
                        .arp = arp_packets(fabric_.datapath())});

@@ -2,12 +2,14 @@
 // without a request: load, compile, observe, diff, execute.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "netd/core/backend.hh"
@@ -58,9 +60,10 @@ class Daemon : public Backend {
   Result<nlohmann::json> change(const Request& request);
   void post(std::function<void()> work);
   void run();
-  void retry();
+  void check();
   void sweep();
   void grow();
+  Status sweep_ports();
 
   Store store_;
   Fabric fabric_;
@@ -72,6 +75,14 @@ class Daemon : public Backend {
   vpc::DesiredState desired_;  ///< of the last reconcile(); the writer's, as is
   Failures failures_;          ///< what failed then; during the next, also what was amiss before it
   std::string last_failure_;   ///< one of them, for health(); by state_mutex_
+
+  std::optional<kernel::Watch> watch_;
+  std::atomic<bool> changed_{false};  ///< by us or by others, since check() looked
+  std::thread watcher_;
+  Slots::Clock::time_point next_check_;  ///< the writer's, as is
+  Slots::Clock::time_point next_look_;   ///< not before it, whatever has changed
+  std::mutex drops_mutex_;
+  std::map<std::string, double> gone_drops_;  ///< of ports that are gone, by reason
 
   std::mutex queue_mutex_;
   std::condition_variable queue_changed_;

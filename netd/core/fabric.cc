@@ -8,6 +8,7 @@
 #include <cstring>
 #include <set>
 
+#include "base/lock.hh"
 #include "netd/bpf/caisson_abi.h"
 #include "netd/kernel/netns.hh"
 #include "vpc/compile/compile.hh"
@@ -73,26 +74,34 @@ std::string instance_name(const std::string& instance) {
 }
 
 Fabric::Fabric(FabricOptions options, Fd host, Fd netns, kernel::Links host_links, kernel::Links links,
-               kernel::Datapath datapath)
+               kernel::Nft host_nft, kernel::Nft nft, kernel::Datapath datapath)
     : options_(std::move(options)),
       host_(std::move(host)),
       netns_(std::move(netns)),
       host_links_(std::move(host_links)),
       links_(std::move(links)),
+      host_nft_(std::move(host_nft)),
+      nft_(std::move(nft)),
       datapath_(std::move(datapath)) {}
 
 Result<Fabric> Fabric::open(const FabricOptions& options) {
   const std::string name = instance_name(options.instance);
   TRY(Fd host, kernel::current_netns());
+  const std::string pins = "/sys/fs/bpf/" + name;
+  TRYV(kernel::make_pin_folder(pins));
+  TRY(Fd lock, lock_folder(pins));
   TRYV(kernel::ensure_netns(name));
   TRY(Fd netns, kernel::open_netns(name));
   TRYV(kernel::in_netns(netns, close_defaults));
   TRY(kernel::Links host_links, kernel::Links::open());
   TRY(kernel::Links links, kernel::Links::open_in(netns));
+  TRY(kernel::Nft host_nft, kernel::Nft::open_in(host));
+  TRY(kernel::Nft nft, kernel::Nft::open_in(netns));
   TRYV(check_owner(links, name));
-  TRY(kernel::Datapath datapath, kernel::Datapath::load("/sys/fs/bpf/" + name));
+  TRY(kernel::Datapath datapath, kernel::Datapath::load(pins));
   Fabric fabric(options, std::move(host), std::move(netns), std::move(host_links), std::move(links),
-                std::move(datapath));
+                std::move(host_nft), std::move(nft), std::move(datapath));
+  fabric.lock_ = std::move(lock);
   TRYV(fabric.links_.set_up("lo"));
   TRYV(fabric.make_parts());
   TRYV(fabric.reattach_members());
@@ -101,6 +110,19 @@ Result<Fabric> Fabric::open(const FabricOptions& options) {
 
 Status Fabric::attach(kernel::Hook hook, std::uint32_t index, const std::string& name) {
   return kernel::in_netns(netns_, [&] { return datapath_.attach(hook, index, name); });
+}
+
+Result<kernel::Watch> Fabric::watch() const {
+  return kernel::Watch::open(host_, netns_, "/sys/fs/bpf/" + instance_name(options_.instance));
+}
+
+Result<std::set<std::uint32_t>> Fabric::link_indexes() {
+  TRY(const auto links, links_.list());
+  std::set<std::uint32_t> indexes;
+  for (const auto& [name, link] : links) {
+    indexes.insert(link.index);
+  }
+  return indexes;
 }
 
 Status Fabric::reattach_members() {

@@ -3,6 +3,7 @@
 // The order everywhere: make down, attach programs, fill maps, bring up; a port that no map speaks of drops all.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,8 @@
 #include "base/result.hh"
 #include "netd/kernel/bpf/datapath.hh"
 #include "netd/kernel/netlink/links.hh"
+#include "netd/kernel/netlink/watch.hh"
+#include "netd/kernel/nft/ruleset.hh"
 #include "netd/reconcile/plan.hh"
 
 namespace caisson::netd::core {
@@ -36,6 +39,10 @@ class Fabric {
   Result<reconcile::Amiss> amiss();
   Status execute(const reconcile::Operation& operation);
 
+  /// Notifications of changes to what observe() and amiss() look at, and to the host's addresses.
+  [[nodiscard]] Result<kernel::Watch> watch() const;
+  /// Interface indexes of all links of the fabric.
+  Result<std::set<std::uint32_t>> link_indexes();
   /// Entries of `slots` and `blocks` that an interrupted attach or a tap that is gone has left. While a slot is
   /// being attached its entry can be among them.
   Result<reconcile::Plan> interrupted_attaches();
@@ -51,11 +58,11 @@ class Fabric {
 
  private:
   Fabric(FabricOptions options, Fd host, Fd netns, kernel::Links host_links, kernel::Links links,
-         kernel::Datapath datapath);
+         kernel::Nft host_nft, kernel::Nft nft, kernel::Datapath datapath);
   Status attach(kernel::Hook hook, std::uint32_t index, const std::string& name);
   [[nodiscard]] bool is_part(const std::string& name) const;
   Status make_parts();
-  Status make_table(const Fd& netns, const std::string& name, const std::string& ruleset,
+  Status make_table(kernel::Nft& nft, const std::string& name, const std::string& ruleset,
                     std::string& listing);
   Status make_exit();
   Status make_uplink_veth();
@@ -74,10 +81,13 @@ class Fabric {
   Status open_member(const reconcile::OpenMember& opened);
 
   FabricOptions options_;
+  Fd lock_;
   Fd host_;
   Fd netns_;
   kernel::Links host_links_;
   kernel::Links links_;
+  kernel::Nft host_nft_;
+  kernel::Nft nft_;
   kernel::Datapath datapath_;
   std::vector<std::uint32_t> taps_;
   std::string fabric_table_;  ///< the nft tables, as they are listed when they are whole

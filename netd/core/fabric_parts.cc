@@ -50,7 +50,7 @@ bool Fabric::is_part(const std::string& name) const {
 }
 
 Status Fabric::make_parts() {
-  TRYV(make_table(netns_, kFabricTable, kernel::fabric_ruleset(kUplink), fabric_table_));
+  TRYV(make_table(nft_, kFabricTable, kernel::fabric_ruleset(kUplink), fabric_table_));
   TRYV(make_exit());
   TRYV(make_uplink());
   for (std::uint32_t slot = 0; slot < options_.slots; ++slot) {
@@ -61,17 +61,17 @@ Status Fabric::make_parts() {
 }
 
 /// The table as the kernel lists it then is what amiss() compares with.
-Status Fabric::make_table(const Fd& netns, const std::string& name, const std::string& ruleset,
+Status Fabric::make_table(kernel::Nft& nft, const std::string& name, const std::string& ruleset,
                           std::string& listing) {
-  TRY(const auto before, kernel::list_nft_table(netns, name));
+  TRY(const auto before, nft.list_table(name));
   if (!before.empty() && before.find(kernel::kTableMark) == std::string::npos) {
     return Error{.code = "EEXIST",
                  .message = "the nft table ip " + name + " is not ours; remove it (nft delete table ip " +
                             name + "), or choose another --instance",
                  .errno_value = EEXIST};
   }
-  TRYV(kernel::run_nft(netns, ruleset));
-  TRY(listing, kernel::list_nft_table(netns, name));
+  TRYV(nft.run(ruleset));
+  TRY(listing, nft.list_table(name));
   return ok();
 }
 
@@ -129,8 +129,8 @@ Status Fabric::make_uplink() {
 Status Fabric::make_host_table() {
   const Ipv4Cidr network(options_.host_address, kUplinkPrefix);
   const std::string table = host_table(options_.instance);
-  return make_table(host_, table, kernel::host_ruleset(table, host_veth(options_.instance), network.text()),
-                    host_table_);
+  return make_table(host_nft_, table,
+                    kernel::host_ruleset(table, host_veth(options_.instance), network.text()), host_table_);
 }
 
 Result<Fd> Fabric::open_slot(std::uint32_t slot) const {
@@ -200,9 +200,9 @@ Result<reconcile::Amiss> Fabric::amiss() {
   }
   TRYV(find_unrouted(links, outer, amiss));
   TRYV(find_detached(links, amiss));
-  TRY(const auto inside, kernel::list_nft_table(netns_, kFabricTable));
+  TRY(const auto inside, nft_.list_table(kFabricTable));
   if (inside != fabric_table_) amiss.emplace("table-fabric", "the nft table differs");
-  TRY(const auto outside, kernel::list_nft_table(host_, host_table(options_.instance)));
+  TRY(const auto outside, host_nft_.list_table(host_table(options_.instance)));
   if (outside != host_table_) amiss.emplace("table-host", "the nft table differs");
   TRY(const auto pins, datapath_.pins());
   for (const auto& map : pins.missing) {
@@ -277,7 +277,7 @@ Status Fabric::repair(const std::string& part) {
   if (part == "uplink") return make_uplink();
   if (part == "table-host") return make_host_table();
   if (part == "table-fabric") {
-    return make_table(netns_, kFabricTable, kernel::fabric_ruleset(kUplink), fabric_table_);
+    return make_table(nft_, kFabricTable, kernel::fabric_ruleset(kUplink), fabric_table_);
   }
   const std::string object = part.substr(part.find('-') + 1);
   if (part.starts_with("slot-")) return make_tap(static_cast<std::uint32_t>(std::stoul(object)));

@@ -21,16 +21,21 @@ const char* reason_name(std::uint32_t reason) {
   return reason < kNames.size() ? kNames[reason] : "UNKNOWN";
 }
 
+double dropped_packets(const std::string& per_cpu) {
+  double sum = 0;
+  for (std::size_t at = 0; at + sizeof(caisson_drop) <= per_cpu.size(); at += sizeof(caisson_drop)) {
+    sum += static_cast<double>(value_of<caisson_drop>(per_cpu.substr(at)).packets);
+  }
+  return sum;
+}
+
 std::map<std::string, double> drop_counts(const kernel::Datapath& datapath) {
   std::map<std::string, double> counts;
   const auto records = datapath.dump("drops");
   if (!records) return counts;
   for (const auto& [key_bytes, value_bytes] : records.value()) {
     const auto key = value_of<caisson_drop_key>(key_bytes);
-    for (std::size_t at = 0; at + sizeof(caisson_drop) <= value_bytes.size(); at += sizeof(caisson_drop)) {
-      const auto one = value_of<caisson_drop>(value_bytes.substr(at));
-      counts[reason_name(key.reason)] += static_cast<double>(one.packets);
-    }
+    counts[reason_name(key.reason)] += dropped_packets(value_bytes);
   }
   return counts;
 }

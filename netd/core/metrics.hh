@@ -12,6 +12,9 @@ namespace caisson::netd::core {
 /// Packets dropped outside of flows, by the reason's name, over all ports and CPUs.
 std::map<std::string, double> drop_counts(const kernel::Datapath& datapath);
 
+/// The packets of one value of `drops`, over all CPUs.
+double dropped_packets(const std::string& per_cpu);
+
 /// Packets for which `flows` or `drops` had no room.
 double unrecorded_flows(const kernel::Datapath& datapath);
 

@@ -2,6 +2,8 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
+
 namespace caisson::netd::core {
 namespace {
 
@@ -10,11 +12,29 @@ struct Finalizer {
 };
 using Statement = std::unique_ptr<sqlite3_stmt, Finalizer>;
 
+/// What an operator can do about it.
+const char* advice(int code) {
+  switch (code & 0xff) {
+    case SQLITE_FULL:
+      return "; free space on the file system of the state folder";
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return "; restore the file from a copy, or move it away to begin with an empty model";
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+      return "; netd must be able to write the state folder and what is in it";
+    default:
+      return "";
+  }
+}
+
 Error failed(sqlite3* database, const std::string& operation) {
+  if (database == nullptr) return Error::system(ENOMEM, operation, "the store");
   return {.code = "EIO",
-          .message =
-              "store: " + operation + ": " + (database == nullptr ? "no memory" : sqlite3_errmsg(database)),
-          .errno_value = 5};
+          .message = "store: " + operation + ": " + sqlite3_errmsg(database) +
+                     advice(sqlite3_extended_errcode(database)),
+          .errno_value = EIO};
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "base/bytes.hh"
 #include "netd/bpf/caisson_abi.h"
+#include "netd/core/metrics.hh"
 
 namespace caisson::netd::core {
 namespace {
@@ -81,6 +82,19 @@ Status sweep_records(const kernel::Datapath& datapath, std::uint64_t time) {
 }
 
 }  // namespace
+
+Result<std::map<std::string, double>> sweep_drops(const kernel::Datapath& datapath,
+                                                  const std::set<std::uint32_t>& present) {
+  TRY(const auto records, datapath.dump("drops"));
+  std::map<std::string, double> gone;
+  for (const auto& [key_bytes, value_bytes] : records) {
+    const auto key = value_of<caisson_drop_key>(key_bytes);
+    if (present.contains(key.port)) continue;
+    TRYV(datapath.erase("drops", key_bytes));
+    gone[reason_name(key.reason)] += dropped_packets(value_bytes);
+  }
+  return gone;
+}
 
 Status sweep_flows(const kernel::Datapath& datapath) {
   const std::uint64_t time = now();

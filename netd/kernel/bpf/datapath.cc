@@ -32,19 +32,6 @@ using ToGuest = std::unique_ptr<to_guest, Destroyer<to_guest, to_guest__destroy>
 using FromStack = std::unique_ptr<from_stack, Destroyer<from_stack, from_stack__destroy>>;
 using FromUplink = std::unique_ptr<from_uplink, Destroyer<from_uplink, from_uplink__destroy>>;
 
-/// A folder in bpffs, and bpffs itself where the machine has not mounted it.
-Status make_folder(const std::string& folder) {
-  constexpr const char* kMount = "/sys/fs/bpf";
-  struct statfs facts {};
-  if (::statfs(kMount, &facts) != 0) return Error::system(errno, "look at", kMount);
-  constexpr unsigned long kBpffs = 0xcafe4a11;
-  if (static_cast<unsigned long>(facts.f_type) != kBpffs && ::mount("bpf", kMount, "bpf", 0, nullptr) != 0) {
-    return Error::system(errno, "mount bpffs at", kMount);
-  }
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return Error::system(errno, "make", folder);
-  return ok();
-}
-
 template <class Skeleton, class Owner>
 Status load_one(Skeleton* (*open)(const bpf_object_open_opts*), int (*load)(Skeleton*), const char* name,
                 const std::string& folder, Owner& owner) {
@@ -110,6 +97,18 @@ int discard(libbpf_print_level, const char*, va_list) {
 
 }  // namespace
 
+Status make_pin_folder(const std::string& folder) {
+  constexpr const char* kMount = "/sys/fs/bpf";
+  struct statfs facts {};
+  if (::statfs(kMount, &facts) != 0) return Error::system(errno, "look at", kMount);
+  constexpr unsigned long kBpffs = 0xcafe4a11;
+  if (static_cast<unsigned long>(facts.f_type) != kBpffs && ::mount("bpf", kMount, "bpf", 0, nullptr) != 0) {
+    return Error::system(errno, "mount bpffs at", kMount);
+  }
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return Error::system(errno, "make", folder);
+  return ok();
+}
+
 struct Datapath::Impl {
   FromGuest from_guest;
   ToGuest to_guest;
@@ -149,7 +148,6 @@ Datapath::~Datapath() = default;
 
 Result<Datapath> Datapath::load(const std::string& folder) {
   (void)libbpf_set_print(discard);
-  TRYV(make_folder(folder));
   auto impl = std::make_unique<Impl>();
   TRYV(load_one(from_guest__open_opts, from_guest__load, "from_guest", folder, impl->from_guest));
   TRYV(load_one(to_guest__open_opts, to_guest__load, "to_guest", folder, impl->to_guest));

@@ -22,6 +22,9 @@ enum class Hook {
   kUplink,  ///< from_uplink at ingress
 };
 
+/// Mounts bpffs where the machine has not, and makes a folder of the programs' user alone in it.
+Status make_pin_folder(const std::string& folder);
+
 class Datapath {
  public:
   /// Loads the programs; maps pinned below `folder` are reused. Error EPROTO: they are of another ABI version.

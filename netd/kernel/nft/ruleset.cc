@@ -2,48 +2,44 @@
 
 #include <nftables/libnftables.h>
 
-#include <memory>
+#include <cerrno>
 
 #include "netd/kernel/netns.hh"
 
 namespace caisson::netd::kernel {
-namespace {
 
-struct ContextCloser {
-  void operator()(nft_ctx* context) const { nft_ctx_free(context); }
-};
+void Nft::Closer::operator()(nft_ctx* context) const {
+  nft_ctx_free(context);
+}
 
-/// `output`, where it is given, gets what the commands print.
-Status run_here(const std::string& commands, std::string* output = nullptr) {
-  // The context's socket belongs to the namespace of the thread that makes it.
-  const std::unique_ptr<nft_ctx, ContextCloser> context(nft_ctx_new(NFT_CTX_DEFAULT));
-  if (!context) return Error{.code = "ENOMEM", .message = "nft: no context", .errno_value = 12};
+Result<Nft> Nft::open_in(const Fd& netns) {
+  std::unique_ptr<nft_ctx, Closer> context;
+  // The context's socket belongs to the namespace of the thread that makes it. libnftables ends the process if it can
+  // open none, so that it must not be opened when descriptors may be short.
+  TRYV(in_netns(netns, [&]() -> Status {
+    context.reset(nft_ctx_new(NFT_CTX_DEFAULT));
+    return ok();
+  }));
+  if (!context) return Error::system(ENOMEM, "make", "a context of nft");
   (void)nft_ctx_buffer_error(context.get());
   (void)nft_ctx_buffer_output(context.get());
-  if (nft_run_cmd_from_buffer(context.get(), commands.c_str()) == 0) {
-    if (output != nullptr) *output = nft_ctx_get_output_buffer(context.get());
-    return ok();
-  }
-  return Error{.code = "EIO",
-               .message = std::string("nft: ") + nft_ctx_get_error_buffer(context.get()),
-               .errno_value = 5};
+  return Nft(std::move(context));
 }
 
-}  // namespace
-
-Status run_nft(const Fd& netns, const std::string& commands) {
-  return in_netns(netns, [&] { return run_here(commands); });
+Status Nft::run(const std::string& commands) {
+  const int code = nft_run_cmd_from_buffer(context_.get(), commands.c_str());
+  const std::string errors = nft_ctx_get_error_buffer(context_.get());  // to read a buffer empties it
+  if (code == 0) return ok();
+  return Error{.code = "EIO", .message = "nft: " + errors, .errno_value = EIO};
 }
 
-Result<std::string> list_nft_table(const Fd& netns, const std::string& name) {
-  std::string tables;
-  std::string listed;
-  TRYV(in_netns(netns, [&]() -> Status {
-    TRYV(run_here("list tables ip", &tables));
-    if (tables.find("table ip " + name + "\n") == std::string::npos) return ok();
-    return run_here("list table ip " + name, &listed);
-  }));
-  return listed;
+Result<std::string> Nft::list_table(const std::string& name) {
+  (void)nft_ctx_get_output_buffer(context_.get());
+  TRYV(run("list tables ip"));
+  const std::string tables = nft_ctx_get_output_buffer(context_.get());
+  if (tables.find("table ip " + name + "\n") == std::string::npos) return std::string();
+  TRYV(run("list table ip " + name));
+  return std::string(nft_ctx_get_output_buffer(context_.get()));
 }
 
 std::string fabric_ruleset(const std::string& uplink) {

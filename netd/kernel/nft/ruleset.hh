@@ -1,18 +1,32 @@
 // nftables, by libnftables. The only user of it.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "base/fd.hh"
 #include "base/result.hh"
 
+struct nft_ctx;
+
 namespace caisson::netd::kernel {
 
-/// Runs commands of nft(8) as one transaction in the namespace.
-Status run_nft(const Fd& netns, const std::string& commands);
+/// A network namespace's tables. One thread at a time.
+class Nft {
+ public:
+  static Result<Nft> open_in(const Fd& netns);
+  /// Runs commands of nft(8) as one transaction.
+  Status run(const std::string& commands);
+  /// A table as `nft list table ip NAME` prints it; empty: there is none.
+  Result<std::string> list_table(const std::string& name);
 
-/// A table as `nft list table ip NAME` prints it; empty: there is none.
-Result<std::string> list_nft_table(const Fd& netns, const std::string& name);
+ private:
+  struct Closer {
+    void operator()(nft_ctx* context) const;
+  };
+  explicit Nft(std::unique_ptr<nft_ctx, Closer> context) : context_(std::move(context)) {}
+  std::unique_ptr<nft_ctx, Closer> context_;
+};
 
 /// What stands in the listing of a table of ours: its comment.
 inline constexpr const char* kTableMark = "comment \"made by caisson netd\"";
