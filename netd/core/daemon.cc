@@ -65,7 +65,7 @@ Status check_on_host(const vpc::Command& command) {
 Result<std::unique_ptr<Daemon>> Daemon::start(Store store, Fabric fabric) {
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(store), std::move(fabric)));
   TRYV(daemon->replay());
-  if (const Status done = daemon->apply_to_kernel(daemon->snapshot(), Scope::kAll); !done) {
+  if (const Status done = daemon->apply_to_kernel(daemon->snapshot(), Scope::kStart); !done) {
     spdlog::error("recovery: {}", done.error().text());
   }
   daemon->slots_ = std::make_unique<Slots>(daemon->fabric_);
@@ -133,9 +133,13 @@ void Daemon::execute(const reconcile::Plan& plan, Failures& failures) {
 
 Result<Daemon::Failures> Daemon::reconcile(const vpc::State& state, Scope scope) {
   Failures failures;
-  if (scope == Scope::kAll) {
+  if (scope != Scope::kModel) {
     TRY(const auto parts, plan_parts());
     execute(parts, failures);
+  }
+  if (scope == Scope::kStart) {
+    TRY(const auto interrupted, fabric_.interrupted_attaches());
+    execute(interrupted, failures);
   }
   const auto desired = vpc::compile(state);
   TRY(const auto before, fabric_.observe());
@@ -188,10 +192,7 @@ Status Daemon::apply_to_kernel(const std::shared_ptr<const vpc::State>& state, S
 Result<reconcile::Plan> Daemon::plan_parts() {
   TRY(const auto amiss, fabric_.amiss());
   TRY(const auto pins, fabric_.datapath().pins());
-  auto plan = reconcile::diff_parts(amiss, pins.unknown);
-  TRY(const auto interrupted, fabric_.interrupted_attaches());
-  plan.insert(plan.end(), interrupted.begin(), interrupted.end());
-  return plan;
+  return reconcile::diff_parts(amiss, pins.unknown);
 }
 
 Result<reconcile::Plan> Daemon::plan() {
@@ -201,6 +202,8 @@ Result<reconcile::Plan> Daemon::plan() {
   TRY(const auto observed, fabric_.observe());
   TRY(const auto forbidden, fabric_.forbidden_exits());
   TRY(auto plan, plan_parts());
+  TRY(const auto interrupted, fabric_.interrupted_attaches());
+  plan.insert(plan.end(), interrupted.begin(), interrupted.end());
   const auto links = reconcile::diff_links(desired, observed);
   plan.insert(plan.end(), links.begin(), links.end());
   for (auto& part :

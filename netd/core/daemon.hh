@@ -47,6 +47,7 @@ class Daemon : public Backend {
   enum class Scope {
     kModel,  ///< what the model determines
     kAll,    ///< and what every instance has
+    kStart,  ///< and, while no slot is served, what interrupted attaches left
   };
   Result<Failures> reconcile(const vpc::State& state, Scope scope);
   void execute(const reconcile::Plan& plan, Failures& failures);
