@@ -30,7 +30,7 @@ void allow_many(test::Model& model, const vpc::SecurityGroupId& group, bool egre
 World make_world(int rules, int vpcs) {
   test::Model model;
   model.state.quotas.rules_per_direction = static_cast<std::size_t>(rules);
-  model.state.quotas.security_groups = static_cast<std::size_t>(3 * vpcs);
+  model.state.quotas.security_groups = 3 * static_cast<std::size_t>(vpcs);
   World world;
   for (int i = 0; i < vpcs; ++i) {
     // What is measured is in the last one, under the same addresses as all others.
