@@ -39,6 +39,7 @@ constexpr std::array kMappings = {
     Mapping{"InvalidSecurityGroup", "InvalidSecurityGroup", true},
     Mapping{"InvalidParameter", "InvalidConfiguration", true},
     Mapping{"InsufficientFreeAddressesInSubnet", "SubnetOutOfIPAddresses", false},
+    Mapping{"BlocksExhausted", "SubnetOutOfIPAddresses", false},  // with another address there would be more
     Mapping{"NetworkInterfaceLimitExceeded", "EniLimitExceeded", false},
     Mapping{"InvalidRuntime", "InvalidRuntime", false},
 };

@@ -188,6 +188,17 @@ TEST_F(Reasons, PortsOfABlockExhausted) {
   }
   parts.source_port = 2000;
   expect_drop(Program::kFromGuest, build(parts), CAISSON_PORT_EXHAUSTED);
+  // To another peer there are ports, and to this one when a flow has ended.
+  auto elsewhere = parts;
+  elsewhere.destination = sender_.address;
+  expect_sent(build(elsewhere));
+  for (const auto& [key, value] : datapath_.dump("conntrack")) {
+    auto entry = value_of<caisson_conntrack>(value);
+    if (entry.inner_port % CAISSON_DYNAMIC_PORTS != 2000 % CAISSON_DYNAMIC_PORTS) continue;
+    entry.last_seen -= CAISSON_IDLE_DATAGRAM + CAISSON_NS;
+    datapath_.put("conntrack", key, bytes_of(entry));
+  }
+  expect_sent(build(parts));
 }
 
 TEST_F(Reasons, FromUplink) {

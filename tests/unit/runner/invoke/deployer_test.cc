@@ -221,6 +221,7 @@ TEST(ReasonOf, Table) {
       {"InvalidGroup.NotFound", "InvalidSecurityGroup"},
       {"InvalidSecurityGroupID.NotFound", "InvalidSecurityGroup"},
       {"InsufficientFreeAddressesInSubnet", "SubnetOutOfIPAddresses"},
+      {"BlocksExhausted", "SubnetOutOfIPAddresses"},
       {"Timeout", "InternalError"},
       {"ENOENT", "InternalError"}};
   for (const auto& [code, reason] : cases)
