@@ -11,6 +11,8 @@ from network import NetworkCase, harness
 PORT = 5000
 MEMBER, CLIENT = "10.0.1.10", "10.0.1.11"
 GUEST_PORT = 32800
+DYNAMIC_PORTS = 64  # of a block
+FLOWS = 4096  # of an address
 
 
 class Accounting(NetworkCase):
@@ -79,11 +81,34 @@ class Accounting(NetworkCase):
         raw = self.net.socket(self.other, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
         raw.sendto(frames.ipv4("10.0.1.99", MEMBER, 17, body[:28]), (MEMBER, 0))  # spoofed
 
-    def test_packets_seen_are_packets_recorded(self):
-        before = self.check()
+    def guest(self):
         made, _ = self.attach.ask("EnsureFunctionInterface", account="000000000001", user="f#1", subnets=[self.subnet],
                                   groups=[self.client])
-        guest = Guest(self.attach, made["interfaces"][0]["id"])
+        return Guest(self.attach, made["interfaces"][0]["id"])
+
+    def send(self, guest, source_port, port):
+        guest.send(MEMBER, 17, frames.udp(guest.ADDRESS, MEMBER, source_port, port, b"x"))
+
+    def test_what_is_used_up_shows(self):
+        """Ports that the guest bound itself, to one peer; then all flows of the address. What exists goes on."""
+        guest = self.guest()
+        for port in range(DYNAMIC_PORTS + 3):
+            self.send(guest, 1000 + port, PORT)
+        self.assertEqual(self.net.metric('caisson_dropped_packets_total{reason="PORT_EXHAUSTED"}'), 3)
+        for port in range(FLOWS - DYNAMIC_PORTS + 5):
+            self.send(guest, GUEST_PORT, 10000 + port)
+        self.assertEqual(self.net.metric('caisson_rejected_packets_total{reason="CT_FULL"}'), 5)
+        self.assertEqual(self.net.packets("Flows", Reason="CT_FULL", Direction="egress"), 5)
+        with self.net.socket(self.server, socket.AF_INET, socket.SOCK_DGRAM) as there:
+            there.bind((MEMBER, PORT))
+            self.send(guest, 1000, PORT)
+            self.assertEqual(there.recv(100), b"x")
+        self.check()
+        guest.close()
+
+    def test_packets_seen_are_packets_recorded(self):
+        before = self.check()
+        guest = self.guest()
         self.datagrams(guest)
         self.stream()
         self.assertGreater(self.check(), before + 50)
