@@ -14,6 +14,9 @@ namespace fs = std::filesystem;
 const std::set<std::string> kLibraries = {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0",
                                           "librt.so.1"};
 
+// Modules are loaded in an emulated machine.
+constexpr std::chrono::seconds kSetUp(300);
+
 void must_run(const std::string& command) {
   if (std::system(command.c_str()) == 0) return;
   ADD_FAILURE() << "failed: " << command;
@@ -84,7 +87,12 @@ Machine::Machine(const std::string& cargo) {
       .initrd = vmm::test::image("tests/initrd.cpio.gz"),
       .memory_mib = 1024,
       .drives = {{"root", vmm::test::image("tests/provided.root.squashfs")}, {"code", cargo}}};
-  guest_ = vmm::test::initialised(spec, /*share_memory=*/false);
+  guest_ = vmm::test::booted(spec, /*share_memory=*/false);
+  const auto ready = guest_->agent->init(vmm::test::init_request(), vmm::test::Clock::now() + kSetUp);
+  if (ready && std::holds_alternative<vmm::agent::Initialized>(ready.value())) return;
+  ADD_FAILURE() << (ready ? "the handler's set-up failed" : ready.error().text()) << "\nlog: " << guest_->log
+                << "\nconsole: " << guest_->vm->console();
+  std::abort();
 }
 
 int Machine::run(const std::vector<std::string>& argv, std::chrono::seconds timeout) {
