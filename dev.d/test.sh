@@ -42,7 +42,7 @@ test_layers() {
     if has_layer "$layer" "$@"; then need_root "test $layer"; fi
   done
   install_packages build test
-  if has_layer e2e "$@"; then install_packages run demo images; fi
+  if has_layer e2e "$@"; then install_packages run demo images package; fi
   if has_layer bench "$@"; then install_packages run images bench; fi
   configure dev -DCAISSON_TESTS=ON
   build_targets "$BUILD"
@@ -66,7 +66,7 @@ cmd_test() {
     fuzz) test_fuzz ;;
     all)
       need_root test
-      install_packages build test run demo images bench
+      install_packages build test run demo images package bench
       test_sanitized
       test_fuzz
       test_layers "${LAYERS[@]}"
