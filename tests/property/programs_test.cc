@@ -341,7 +341,7 @@ TEST(Programs, DecideAsTheOracleDoes) {
     datapath.fill(world.model.state);
     for (int i = 0; i < kPacketsPerState; ++i) {
       hold(datapath, world, random_case(dice, world), seen);
-      if (i % 5 == 0) hold_fragments(datapath, world, dice, random_case(dice, world), seen);
+      if (i % 10 == 0) hold_fragments(datapath, world, dice, random_case(dice, world), seen);
       if (i % 5 == 1 || i % 5 == 3) hold_errors(datapath, world, dice, random_case(dice, world), seen);
     }
   });
