@@ -180,7 +180,7 @@ Status QemuMicroVm::prepare_migration(Deadline deadline) {
 Status QemuMicroVm::await_migration(Deadline deadline) {
   for (;;) {
     TRY(const auto data, qmp_.wait_event("MIGRATION", deadline));
-    const std::string status = json::parse(data).value("status", "");
+    const std::string status = qmp::text_in(data, "status");
     if (status == "completed") return ok();
     if (status == "failed" || status == "cancelled") {
       return Error{.code = "MigrationFailed",

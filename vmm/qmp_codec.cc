@@ -64,6 +64,11 @@ Result<Message> decode(std::string_view line) {
   return Message(Return{.id = *id, .value = dump(*value)});
 }
 
+std::string text_in(std::string_view data, const char* name) {
+  const json object = json::parse(data, nullptr, /*allow_exceptions=*/false);
+  return object.is_object() ? text_of(object, name) : std::string();
+}
+
 Result<std::optional<std::string>> LineReader::next() {
   const auto end = buffer_.find('\n');
   if (end > kMaxLineBytes && (end != std::string::npos || buffer_.size() > kMaxLineBytes)) {

@@ -37,6 +37,9 @@ std::string encode(std::string_view command, const nlohmann::json& arguments, st
 /// Errors: "MalformedMessage".
 Result<Message> decode(std::string_view line);
 
+/// A text member of an event's data; empty when it has no such text, whatever the data is.
+std::string text_in(std::string_view data, const char* name);
+
 /// Cuts a stream of bytes into lines. After an error it stays in error.
 class LineReader {
  public:

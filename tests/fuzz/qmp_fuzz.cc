@@ -21,6 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (!line.value()) break;
       const auto message = qmp::decode(*line.value());
       if (!message) continue;
+      if (const auto* event = std::get_if<qmp::Event>(&message.value()))
+        (void)qmp::text_in(event->data, "status");
       if (const auto* value = std::get_if<qmp::Return>(&message.value())) {
         REQUIRE(nlohmann::json::accept(value->value));
       }

@@ -21,6 +21,13 @@ TEST(QmpCodec, ADeepAnswerIsRefusedAndExhaustsNoStack) {
   EXPECT_EQ(deep.error().code, "MalformedMessage");
 }
 
+TEST(QmpCodec, AnEventsDataCanBeAnything) {
+  EXPECT_EQ(text_in(R"({"status": "completed"})", "status"), "completed");
+  for (const char* data :
+       {"[1]", "5", "null", R"({"status": 5})", R"({"status": ["completed"]})", "{}", "{", ""})
+    EXPECT_EQ(text_in(data, "status"), "") << data;
+}
+
 TEST(QmpCodec, KnowsTheFourKindsOfMessage) {
   EXPECT_TRUE(
       std::holds_alternative<Greeting>(decode(R"({"QMP": {"version": {}, "capabilities": []}})").value()));
