@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <type_traits>
 
 namespace caisson {
@@ -19,7 +20,7 @@ std::string bytes_of(const T& value) {
 
 /// The first bytes as a T; what is missing is zero.
 template <class T>
-T value_of(const std::string& bytes) {
+T value_of(std::string_view bytes) {
   static_assert(std::is_trivially_copyable_v<T>);
   T value{};
   std::memcpy(&value, bytes.data(), std::min(sizeof value, bytes.size()));

@@ -64,8 +64,9 @@ Status check_on_host(const vpc::Command& command) {
 
 Result<std::unique_ptr<Daemon>> Daemon::start(Store store, Fabric fabric) {
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(store), std::move(fabric)));
+  daemon->reconciler_ = std::make_unique<Reconciler>(daemon->fabric_);
   TRYV(daemon->replay());
-  if (const Status done = daemon->apply_to_kernel(daemon->snapshot(), Scope::kStart); !done) {
+  if (const Status done = daemon->reconciler_->apply_all(daemon->snapshot()); !done) {
     spdlog::error("recovery: {}", done.error().text());
   }
   daemon->slots_ = std::make_unique<Slots>(daemon->fabric_);
@@ -122,100 +123,6 @@ Status Daemon::replay() {
   return ok();
 }
 
-void Daemon::execute(const reconcile::Plan& plan, Failures& failures) {
-  for (const auto& operation : plan) {
-    const Status done = fabric_.execute(operation);
-    if (done) continue;
-    const std::string what = operation.name() + " " + operation.object();
-    failures.emplace(what, Error(done.error()).within(what));
-  }
-}
-
-Result<Daemon::Failures> Daemon::reconcile(const vpc::State& state, Scope scope) {
-  Failures failures;
-  if (scope != Scope::kModel) {
-    TRY(const auto parts, plan_parts());
-    execute(parts, failures);
-  }
-  if (scope == Scope::kStart) {
-    TRY(const auto interrupted, fabric_.interrupted_attaches());
-    execute(interrupted, failures);
-  }
-  const auto desired = vpc::compile(state);
-  TRY(const auto before, fabric_.observe());
-  for (const auto& operation : reconcile::diff_links(desired_, before)) {
-    failures_.emplace(operation.name() + " " + operation.object(), Error{});
-  }
-  desired_ = desired;
-  const auto links = reconcile::diff_links(desired, before);
-  reconcile::Plan closed;
-  reconcile::Plan opened;
-  for (const auto& operation : links) {
-    (std::holds_alternative<reconcile::OpenMember>(operation.what) ? opened : closed).push_back(operation);
-  }
-  execute(closed, failures);
-  TRY(const auto observed, fabric_.observe());
-  TRY(const auto forbidden, fabric_.forbidden_exits());
-  const auto written = failures.size();
-  execute(reconcile::diff_tables(
-              reconcile::desired_tables(desired, reconcile::indexes_of(observed), observed.tables, forbidden),
-              observed.tables),
-          failures);
-  if (failures.size() == written) {
-    execute(opened, failures);
-  } else {
-    // No link is opened on tables that are not whole.
-    for (const auto& operation : opened) {
-      failures.emplace(operation.name() + " " + operation.object(), failures.begin()->second);
-    }
-  }
-  execute(reconcile::diff_leftovers(desired, observed), failures);
-  return failures;
-}
-
-Status Daemon::apply_to_kernel(const std::shared_ptr<const vpc::State>& state, Scope scope) {
-  const std::lock_guard kernel(kernel_mutex_);
-  auto failures = reconcile(*state, scope);
-  if (!failures) failures = Failures{{"observe", failures.error()}};
-  Status result = ok();
-  for (const auto& [what, error] : failures.value()) {
-    // What was amiss before is nobody's fault who asks now; retry() takes care of it.
-    if (result && !failures_.contains(what)) result = error;
-  }
-  failures_ = std::move(failures).value();
-  const std::lock_guard lock(state_mutex_);
-  if (result) state_ = state;
-  last_failure_ = failures_.empty() ? "" : failures_.begin()->second.text();
-  return result;
-}
-
-Result<reconcile::Plan> Daemon::plan_parts() {
-  TRY(const auto amiss, fabric_.amiss());
-  TRY(const auto pins, fabric_.datapath().pins());
-  return reconcile::diff_parts(amiss, pins.unknown);
-}
-
-Result<reconcile::Plan> Daemon::plan() {
-  const std::lock_guard lock(kernel_mutex_);
-  const auto state = snapshot();  // as the kernel has it: both are changed under the lock
-  const auto desired = vpc::compile(*state);
-  TRY(const auto observed, fabric_.observe());
-  TRY(const auto forbidden, fabric_.forbidden_exits());
-  TRY(auto plan, plan_parts());
-  TRY(const auto interrupted, fabric_.interrupted_attaches());
-  plan.insert(plan.end(), interrupted.begin(), interrupted.end());
-  const auto links = reconcile::diff_links(desired, observed);
-  plan.insert(plan.end(), links.begin(), links.end());
-  for (auto& part :
-       {reconcile::diff_tables(
-            reconcile::desired_tables(desired, reconcile::indexes_of(observed), observed.tables, forbidden),
-            observed.tables),
-        reconcile::diff_leftovers(desired, observed)}) {
-    plan.insert(plan.end(), part.begin(), part.end());
-  }
-  return plan;
-}
-
 Result<nlohmann::json> Daemon::change(const Request& request) {
   const auto* operation = api::find_operation(request.operation);
   if (operation == nullptr || !operation->changes()) {
@@ -231,28 +138,35 @@ Result<nlohmann::json> Daemon::change(const Request& request) {
                                                             stamped.account, stamped.seed, stamped.time)
                                              .dump()));
   const auto after = std::make_shared<const vpc::State>(applied.state);
-  if (const Status done = apply_to_kernel(after, Scope::kModel); !done) {
+  if (const Status done = reconciler_->apply(after, applied.touched); !done) {
     spdlog::error("{}: {}", request.operation, done.error().text());
-    return take_back(revision, before, after, done.error());
+    return take_back(revision, applied.touched, before, after, done.error());
   }
+  publish(after);
   return operation->reply(applied, request.account, request.parameters);
 }
 
 /// What the kernel refuses is no part of the model: the caller is told that nothing has changed, and so it is.
-Error Daemon::take_back(std::uint64_t revision, const std::shared_ptr<const vpc::State>& before,
+Error Daemon::take_back(std::uint64_t revision, const std::set<vpc::VpcId>& touched,
+                        const std::shared_ptr<const vpc::State>& before,
                         const std::shared_ptr<const vpc::State>& after, Error refused) {
   if (const Status removed = store_.remove(revision); !removed) {
     // It will be there after the next start, so it has to be there now: retry() brings the kernel to it.
     spdlog::error("{}", removed.error().text());
-    const std::lock_guard lock(state_mutex_);
-    state_ = after;
+    publish(after);
     return refused;
   }
-  if (const Status done = apply_to_kernel(before, Scope::kModel); !done) {
+  if (const Status done = reconciler_->apply(before, touched); !done) {
     spdlog::error("taking it back: {}", done.error().text());
   }
   refused.message += "; the request has had no effect";
   return refused;
+}
+
+/// From now on readers get this one.
+void Daemon::publish(const std::shared_ptr<const vpc::State>& state) {
+  const std::lock_guard lock(state_mutex_);
+  state_ = state;
 }
 
 void Daemon::submit(Request request, Reply reply) {
@@ -303,9 +217,9 @@ void Daemon::run() {
 /// be. Without a notification only content of maps can differ: once in a while that is looked at, too.
 void Daemon::check() {
   const auto begun = Slots::Clock::now();
-  const bool failed = !failures_.empty();
+  const bool failed = reconciler_->degraded();
   if (!changed_.exchange(false) && !failed && begun < next_check_) return;
-  const auto left = plan();
+  const auto left = reconciler_->compare();
   const auto ended = Slots::Clock::now();
   next_check_ = ended + kCheckInterval;
   // Also our own changes are told: to look at them shall not take more than a tenth of the writer's time.
@@ -317,8 +231,8 @@ void Daemon::check() {
       spdlog::warn("not as it was made: {} {} ({})", operation.name(), operation.object(), operation.reason);
     }
   }
-  (void)apply_to_kernel(snapshot(), Scope::kAll);
-  if (failures_.empty()) spdlog::info("kernel and model agree again");
+  (void)reconciler_->apply_all(snapshot());
+  if (!reconciler_->degraded()) spdlog::info("kernel and model agree again");
 }
 
 void Daemon::sweep() {
@@ -373,14 +287,10 @@ Result<nlohmann::json> Daemon::inspect(const vpc::AccountId& account, const std:
   if (what == "Describe") return describe(*snapshot(), account, slots_->views());
   if (what == "DescribeFlows") return describe_flows(*snapshot(), account, fabric_.datapath());
   if (what == "DescribeDrops") {
-    reconcile::ObservedState observed;
-    {
-      const std::lock_guard lock(kernel_mutex_);
-      TRY(observed, fabric_.observe());
-    }
-    return describe_drops(*snapshot(), account, observed, fabric_);
+    TRY(const auto members, reconciler_->members());
+    return describe_drops(*snapshot(), account, members, fabric_);
   }
-  TRY(const auto operations, plan());
+  TRY(const auto operations, reconciler_->compare());
   return describe_plan(operations);
 }
 
@@ -397,7 +307,7 @@ std::string Daemon::metrics() {
       drops[reason] += count;
     }
   }
-  const auto left = plan();
+  const auto left = reconciler_->compare();
   // A plan that cannot be made is not a clean one.
   const double steps = left ? static_cast<double>(left.value().size()) : std::nan("");
   const double leaked = left ? static_cast<double>(reconcile::leaked_objects(left.value())) : std::nan("");
@@ -413,10 +323,9 @@ std::string Daemon::metrics() {
 }
 
 nlohmann::json Daemon::health() {
-  const std::lock_guard lock(state_mutex_);
-  nlohmann::json health{{"Status", last_failure_.empty() ? "ok" : "degraded"},
-                        {"Slots", fabric_.taps().size()}};
-  if (!last_failure_.empty()) health["LastFailure"] = last_failure_;
+  const std::string failure = reconciler_->last_failure();
+  nlohmann::json health{{"Status", failure.empty() ? "ok" : "degraded"}, {"Slots", fabric_.taps().size()}};
+  if (!failure.empty()) health["LastFailure"] = failure;
   return health;
 }
 

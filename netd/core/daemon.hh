@@ -15,9 +15,9 @@
 #include "netd/core/backend.hh"
 #include "netd/core/fabric.hh"
 #include "netd/core/growth.hh"
+#include "netd/core/reconciler.hh"
 #include "netd/core/slots.hh"
 #include "netd/core/store.hh"
-#include "vpc/compile/desired_state.hh"
 
 namespace caisson::netd::core {
 
@@ -42,22 +42,10 @@ class Daemon : public Backend {
  private:
   Daemon(Store store, Fabric fabric) : store_(std::move(store)), fabric_(std::move(fabric)) {}
   Status replay();
-  /// What of a plan failed: "OpenMember cm00000004" and why.
-  using Failures = std::map<std::string, Error>;
-  enum class Scope {
-    kModel,  ///< what the model determines
-    kAll,    ///< and what every instance has
-    kStart,  ///< and, while no slot is served, what interrupted attaches left
-  };
-  Result<Failures> reconcile(const vpc::State& state, Scope scope);
-  void execute(const reconcile::Plan& plan, Failures& failures);
-  /// reconcile(), after which the state is the one that readers get; or an error if something failed that was not amiss before: a member of one account whose
-  /// namespace is gone must not fail the requests of the others.
-  Status apply_to_kernel(const std::shared_ptr<const vpc::State>& state, Scope scope);
-  Error take_back(std::uint64_t revision, const std::shared_ptr<const vpc::State>& before,
+  Error take_back(std::uint64_t revision, const std::set<vpc::VpcId>& touched,
+                  const std::shared_ptr<const vpc::State>& before,
                   const std::shared_ptr<const vpc::State>& after, Error refused);
-  Result<reconcile::Plan> plan_parts();
-  Result<reconcile::Plan> plan();
+  void publish(const std::shared_ptr<const vpc::State>& state);
   Result<nlohmann::json> change(const Request& request);
   void post(std::function<void()> work);
   void run();
@@ -72,10 +60,7 @@ class Daemon : public Backend {
   Growth growth_{[this](Request request, Reply reply) { submit(std::move(request), std::move(reply)); }};
   mutable std::mutex state_mutex_;
   std::shared_ptr<const vpc::State> state_ = std::make_shared<const vpc::State>();
-  std::mutex kernel_mutex_;    ///< fabric_, between the writer and inspect()
-  vpc::DesiredState desired_;  ///< of the last reconcile(); the writer's, as is
-  Failures failures_;          ///< what failed then; during the next, also what was amiss before it
-  std::string last_failure_;   ///< one of them, for health(); by state_mutex_
+  std::unique_ptr<Reconciler> reconciler_;
 
   std::optional<kernel::Watch> watch_;
   std::atomic<bool> changed_{false};  ///< by us or by others, since check() looked

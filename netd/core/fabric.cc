@@ -133,19 +133,39 @@ Status Fabric::reattach_members() {
   return ok();
 }
 
-Result<reconcile::ObservedState> Fabric::observe() {
+void Fabric::add_link(const std::string& name, const kernel::Link& link,
+                      reconcile::ObservedState& observed) const {
+  if (!is_ours(link) || is_part(name)) return;
+  if (link.kind == "bridge") {
+    observed.bridges[name] = {link.alias, link.index, link.up};
+  } else if (link.kind == "veth" && name.starts_with("cm")) {
+    observed.members[name] = {link.alias, link.index, link.master, link.up};
+  } else {
+    observed.strangers[name] = link.alias;
+  }
+}
+
+Result<reconcile::ObservedState> Fabric::observe_links() {
   reconcile::ObservedState observed;
   TRY(const auto links, links_.list());
   for (const auto& [name, link] : links) {
-    if (!is_ours(link) || is_part(name)) continue;
-    if (link.kind == "bridge") {
-      observed.bridges[name] = {link.alias, link.index, link.up};
-    } else if (link.kind == "veth" && name.starts_with("cm")) {
-      observed.members[name] = {link.alias, link.index, link.master, link.up};
-    } else {
-      observed.strangers[name] = link.alias;
-    }
+    add_link(name, link, observed);
   }
+  return observed;
+}
+
+Status Fabric::look(const std::string& name, reconcile::ObservedState& observed) {
+  observed.bridges.erase(name);
+  observed.members.erase(name);
+  observed.strangers.erase(name);
+  const auto link = links_.find(name);
+  if (!link && link.error().errno_value != ENODEV) return link.error();
+  if (link) add_link(name, link.value(), observed);
+  return ok();
+}
+
+Result<reconcile::ObservedState> Fabric::observe() {
+  TRY(auto observed, observe_links());
   for (const auto& name : reconcile::table_names()) {
     TRY(observed.tables[name], datapath_.dump(name));
   }

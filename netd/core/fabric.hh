@@ -35,6 +35,10 @@ class Fabric {
   static Result<Fabric> open(const FabricOptions& options);
 
   Result<reconcile::ObservedState> observe();
+  /// Its part without the maps.
+  Result<reconcile::ObservedState> observe_links();
+  /// Looks at one link of ours and corrects what `observed` says of it.
+  Status look(const std::string& name, reconcile::ObservedState& observed);
   /// What is not as open() made it: links, programs, addresses, nft tables, pins.
   Result<reconcile::Amiss> amiss();
   Status execute(const reconcile::Operation& operation);
@@ -61,6 +65,7 @@ class Fabric {
          kernel::Nft host_nft, kernel::Nft nft, kernel::Datapath datapath);
   Status attach(kernel::Hook hook, std::uint32_t index, const std::string& name);
   [[nodiscard]] bool is_part(const std::string& name) const;
+  void add_link(const std::string& name, const kernel::Link& link, reconcile::ObservedState& observed) const;
   Status make_parts();
   Status make_table(kernel::Nft& nft, const std::string& name, const std::string& ruleset,
                     std::string& listing);

@@ -130,7 +130,7 @@ Result<Json> describe_flows(const vpc::State& state, const vpc::AccountId& accou
 }
 
 Result<Json> describe_drops(const vpc::State& state, const vpc::AccountId& account,
-                            const reconcile::ObservedState& observed, const Fabric& fabric) {
+                            const reconcile::Indexes& members, const Fabric& fabric) {
   struct Port {
     std::string name;
     std::string interface;
@@ -142,8 +142,8 @@ Result<Json> describe_drops(const vpc::State& state, const vpc::AccountId& accou
   for (const auto& [id, interface] : state.network_interfaces) {
     if (!interface->attachment || interface->account != account) continue;
     const std::string name = vpc::member_port_name(interface->number);
-    if (const auto found = observed.members.find(name); found != observed.members.end()) {
-      ports[found->second.index] = {name, id.text()};
+    if (const auto found = members.find(name); found != members.end()) {
+      ports[found->second] = {name, id.text()};
     }
   }
   TRY(const auto records, fabric.datapath().dump("drops"));

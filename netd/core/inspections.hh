@@ -17,7 +17,7 @@ Result<nlohmann::json> describe_flows(const vpc::State& state, const vpc::Accoun
                                       const kernel::Datapath& datapath);
 /// Drops at the ports of the account's members, and at slots.
 Result<nlohmann::json> describe_drops(const vpc::State& state, const vpc::AccountId& account,
-                                      const reconcile::ObservedState& observed, const Fabric& fabric);
+                                      const reconcile::Indexes& members, const Fabric& fabric);
 nlohmann::json describe_plan(const reconcile::Plan& plan);
 
 }  // namespace caisson::netd::core

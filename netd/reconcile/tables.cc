@@ -77,18 +77,29 @@ void add_policy(std::uint32_t vpc, std::uint32_t generation, const DesiredPolicy
   }
 }
 
-/// The entries of one VPC in one generation: both kinds of key begin {prefix_bits, vpc, generation}.
-Table entries_of(const Tables& tables, const std::string& name, std::uint32_t vpc, std::uint32_t generation) {
-  Table entries;
-  const auto table = tables.find(name);
-  if (table == tables.end()) return entries;
-  for (const auto& [key, value] : table->second) {
-    if (value_of<std::uint32_t>(key.substr(4)) == vpc &&
-        value_of<std::uint32_t>(key.substr(8)) == generation) {
-      entries.emplace(key, value);
+/// The entries of a VPC's policy in one generation.
+struct Held {
+  std::vector<const Table::value_type*> classes;
+  std::vector<const Table::value_type*> rules;
+};
+using HeldPolicies = std::map<std::pair<std::uint32_t, std::uint32_t>, Held>;
+
+/// By VPC and generation: both kinds of key begin {prefix_bits, vpc, generation}.
+HeldPolicies held_policies(const Tables& observed) {
+  HeldPolicies held;
+  const auto add = [&](const char* name, auto member) {
+    const auto table = observed.find(name);
+    if (table == observed.end()) return;
+    for (const auto& entry : table->second) {
+      const std::string_view key(entry.first);
+      const auto vpc = value_of<std::uint32_t>(key.substr(4));
+      const auto generation = value_of<std::uint32_t>(key.substr(8));
+      (held[{vpc, generation}].*member).push_back(&entry);
     }
-  }
-  return entries;
+  };
+  add("classes", &Held::classes);
+  add("sg_rules", &Held::rules);
+  return held;
 }
 
 struct Difference {
@@ -96,39 +107,43 @@ struct Difference {
   bool surplus = false;  ///< an entry is there that the policy does not have
 };
 
-Difference compare_policy(const Tables& observed, std::uint32_t vpc, std::uint32_t generation,
+void compare(const Table& wanted, const std::vector<const Table::value_type*>& there,
+             Difference& difference) {
+  std::size_t agree = 0;
+  for (const auto* entry : there) {
+    const auto found = wanted.find(entry->first);
+    agree += found != wanted.end() && found->second == entry->second ? 1 : 0;
+  }
+  difference.lacking |= agree < wanted.size();
+  difference.surplus |= agree < there.size();
+}
+
+Difference compare_policy(const HeldPolicies& held, std::uint32_t vpc, std::uint32_t generation,
                           const DesiredPolicy& policy) {
+  static const Held kNothing;
+  const auto found = held.find({vpc, generation});
+  const Held& there = found == held.end() ? kNothing : found->second;
   Tables wanted;
   add_policy(vpc, generation, policy, wanted);
   Difference difference;
-  for (const char* name : {"classes", "sg_rules"}) {
-    const Table there = entries_of(observed, name, vpc, generation);
-    const auto in = [](const Table& table) {
-      return [&table](const auto& entry) {
-        const auto found = table.find(entry.first);
-        return found != table.end() && found->second == entry.second;
-      };
-    };
-    difference.lacking |= !std::all_of(wanted[name].begin(), wanted[name].end(), in(there));
-    difference.surplus |= !std::all_of(there.begin(), there.end(), in(wanted[name]));
-  }
+  compare(wanted["classes"], there.classes, difference);
+  compare(wanted["sg_rules"], there.rules, difference);
   return difference;
 }
 
-std::uint32_t generation_of(const Tables& observed, std::uint32_t vpc, const DesiredPolicy& policy) {
-  std::uint32_t generation = 0;
-  if (const auto table = observed.find("vpcs"); table != observed.end()) {
-    if (const auto found = table->second.find(bytes_of(vpc)); found != table->second.end()) {
-      generation = value_of<std::uint32_t>(found->second);
-      const auto difference = compare_policy(observed, vpc, generation, policy);
-      if (!difference.lacking && !difference.surplus) return generation;
-    }
+/// `before`: the one in force, 0 for none.
+std::uint32_t choose_generation(const HeldPolicies& held, std::uint32_t vpc, std::uint32_t before,
+                                const DesiredPolicy& policy) {
+  if (before != 0) {
+    const auto difference = compare_policy(held, vpc, before, policy);
+    if (!difference.lacking && !difference.surplus) return before;
   }
   // A plan that was interrupted may have left entries of another policy under the next number: they would be in force
   // from the publication until they are deleted.
+  std::uint32_t generation = before;
   do {
     ++generation;
-  } while (compare_policy(observed, vpc, generation, policy).surplus);
+  } while (compare_policy(held, vpc, generation, policy).surplus);
   return generation;
 }
 
@@ -173,14 +188,26 @@ const std::vector<std::string>& table_names() {
   return kNames;
 }
 
-Tables desired_tables(const vpc::DesiredState& desired, const Indexes& indexes, const Tables& observed,
-                      const std::vector<Ipv4Cidr>& forbidden) {
+Generations generations_of(const Tables& tables) {
+  Generations generations;
+  if (const auto table = tables.find("vpcs"); table != tables.end()) {
+    for (const auto& [key, value] : table->second) {
+      generations.emplace(value_of<std::uint32_t>(key), value_of<std::uint32_t>(value));
+    }
+  }
+  return generations;
+}
+
+Tables written_tables(const vpc::DesiredState& desired, const Indexes& indexes,
+                      const Generations& generations) {
   Tables tables;
   for (const auto& name : table_names()) {
     tables[name];
   }
   for (const auto& [vpc, policy] : desired.policies) {
-    add_policy(vpc, generation_of(observed, vpc, policy), policy, tables);
+    if (const auto found = generations.find(vpc); found != generations.end()) {
+      add_policy(vpc, found->second, policy, tables);
+    }
   }
   for (const auto& [key, eni] : desired.enis) {
     add_eni(key, eni, indexes, tables);
@@ -188,6 +215,19 @@ Tables desired_tables(const vpc::DesiredState& desired, const Indexes& indexes, 
   for (const auto& [key, target] : desired.routes) {
     add_route(key, target, tables);
   }
+  return tables;
+}
+
+Tables desired_tables(const vpc::DesiredState& desired, const Indexes& indexes, const Tables& observed,
+                      const std::vector<Ipv4Cidr>& forbidden) {
+  const auto held = held_policies(observed);
+  const auto in_force = generations_of(observed);
+  Generations generations;
+  for (const auto& [vpc, policy] : desired.policies) {
+    const auto found = in_force.find(vpc);
+    generations[vpc] = choose_generation(held, vpc, found == in_force.end() ? 0 : found->second, policy);
+  }
+  Tables tables = written_tables(desired, indexes, generations);
   for (const auto& cidr : forbidden) {
     caisson_address_key key{};
     key.prefix_bits = static_cast<__u32>(cidr.length());

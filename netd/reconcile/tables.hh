@@ -29,6 +29,15 @@ const std::vector<std::string>& table_names();
 Tables desired_tables(const vpc::DesiredState& desired, const Indexes& indexes, const Tables& observed,
                       const std::vector<Ipv4Cidr>& forbidden);
 
+/// Which generation of each VPC's policy is in force, by the VPC's number.
+using Generations = std::map<std::uint32_t, std::uint32_t>;
+Generations generations_of(const Tables& tables);
+
+/// What the maps hold after desired_tables() of these was written, in which the VPCs had these generations; without
+/// what has no VPC.
+Tables written_tables(const vpc::DesiredState& desired, const Indexes& indexes,
+                      const Generations& generations);
+
 /// For messages: a key of `table` as text.
 std::string describe_key(const std::string& table, const std::string& key);
 

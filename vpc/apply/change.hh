@@ -1,12 +1,12 @@
 // The draft that a command writes: a copy of the state, which is thrown away when the command fails.
 #pragma once
 
-#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "base/result.hh"
+#include "vpc/apply/index.hh"
 #include "vpc/model/command.hh"
 #include "vpc/model/state.hh"
 
@@ -44,13 +44,6 @@ class Change {
   std::uint64_t seed_;
   std::uint64_t drawn_ = 0;
 };
-
-/// Adds the resource, or replaces the one with its id.
-template <class IdType, class Resource>
-void put(Table<IdType, Resource>& table, Resource resource) {
-  const IdType id = resource.id;
-  table.insert_or_assign(id, std::make_shared<const Resource>(std::move(resource)));
-}
 
 /// A command for each resource; see apply() for what they promise.
 Status apply_to(Change& change, const CreateVpc& command);
@@ -90,6 +83,9 @@ Result<SubnetId> make_subnet(Change& change, const VpcId& vpc, Ipv4Cidr cidr, st
 /// Adds a rule without any check.
 SecurityGroupRuleId make_rule(Change& change, const SecurityGroupId& group, const Permission& permission,
                               std::string description, Tags tags);
+
+/// Removes all rules of the group.
+void erase_rules(Change& change, const SecurityGroupId& group);
 
 /// A network interface at `address`, or at the lowest free address of its subnet. `interface` brings subnet,
 /// VPC, groups, type and texts; this adds id, number, MAC and address. Errors: the two quotas,

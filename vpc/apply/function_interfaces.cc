@@ -27,14 +27,12 @@ Status check_shape(const EnsureFunctionInterface& command) {
 /// The interface that all functions with this subnet and these groups share; made when there is none.
 Result<NetworkInterfaceId> share(Change& change, const Subnet& subnet,
                                  const std::vector<SecurityGroupId>& groups, const std::string& user) {
-  for (const auto& [id, found] : change.state.network_interfaces) {
-    if (!found->requester_managed() || found->subnet != subnet.id || found->groups != groups) continue;
-    if (found->users.contains(user)) return id;
-    NetworkInterface interface = *found;
-    interface.users.insert(user);
-    const NetworkInterfaceId shared = id;
-    put(change.state.network_interfaces, std::move(interface));  // what is compiled does not depend on users
-    return shared;
+  if (const auto* shared = change.state.index.shared.value_at({subnet.id, groups}); shared != nullptr) {
+    NetworkInterface interface = *find(change.state.network_interfaces, *shared);
+    const NetworkInterfaceId id = interface.id;
+    // What is compiled does not depend on users.
+    if (interface.users.insert(user).second) put(change.state, std::move(interface));
+    return id;
   }
   return make_network_interface(change,
                                 {.account = change.account(),
@@ -78,19 +76,20 @@ Status apply_to(Change& change, const EnsureFunctionInterface& command) {
 
 Status apply_to(Change& change, const ReleaseFunctionInterface& command) {
   std::vector<NetworkInterface> released;
-  for (const auto& [id, interface] : change.state.network_interfaces) {
-    if (interface->account == change.account() && interface->users.contains(command.user)) {
-      released.push_back(*interface);
-    }
+  const auto& users = change.state.index.users;
+  for (auto row = users.lower_bound({command.user, {}});
+       row != users.end() && row->first.first == command.user; ++row) {
+    const auto* interface = find(change.state.network_interfaces, row->first.second);
+    if (interface->account == change.account()) released.push_back(*interface);
   }
   for (auto& interface : released) {
     interface.users.erase(command.user);
     if (!interface.users.empty()) {
-      put(change.state.network_interfaces, std::move(interface));
+      put(change.state, std::move(interface));
       continue;
     }
     change.touched.insert(interface.vpc);
-    change.state.network_interfaces.erase(interface.id);
+    erase(change.state, interface.id);
   }
   return ok();
 }
@@ -110,7 +109,7 @@ Status apply_to(Change& change, const GrowFunctionInterface& command) {
     TRY(auto address, make_secondary_address(change, interface));
     interface.more_addresses.push_back(address);
     change.touched.insert(interface.vpc);
-    put(change.state.network_interfaces, std::move(interface));
+    put(change.state, std::move(interface));
   }
   return ok();
 }

@@ -3,8 +3,8 @@
 namespace caisson::vpc {
 
 Result<SubnetId> ensure_managed_subnet(Change& change) {
-  const auto found = change.state.managed_subnets.find(change.account());
-  if (found != change.state.managed_subnets.end()) return found->second;
+  const SubnetId* found = change.state.managed_subnets.value_at(change.account());
+  if (found != nullptr) return *found;
   // The only route leads out: without a local route, functions of one account cannot reach each other, as
   // functions outside a VPC cannot at AWS.
   TRY(auto vpc, make_vpc(change, {.cidr = Ipv4Cidr({0xac1f0000}, 16),

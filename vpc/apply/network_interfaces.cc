@@ -16,21 +16,34 @@ MacAddress mac_from(std::uint64_t random) {
   return mac;
 }
 
+Result<Ipv4Address> lowest_free_address(const State& state, const Subnet& subnet) {
+  const auto& used = state.index.addresses;
+  const Ipv4Address first{subnet.cidr.base().value + 4};
+  const std::size_t rank = used.rank({subnet.id, first});
+  // The used ones are in order: the first `n` addresses are all taken if and only if the n-th used one is the n-th.
+  std::uint32_t taken = 0;
+  std::uint32_t free = subnet.cidr.last().value - first.value;
+  const auto takes = [&](std::uint32_t n) {
+    return rank + n < used.size() &&
+           used.nth(rank + n).first == std::pair(subnet.id, Ipv4Address{first.value + n});
+  };
+  while (taken < free) {
+    const std::uint32_t middle = taken + (free - taken) / 2;
+    if (takes(middle)) {
+      taken = middle + 1;
+    } else {
+      free = middle;
+    }
+  }
+  const Ipv4Address address{first.value + taken};
+  if (address < subnet.cidr.last()) return address;
+  return Error{.code = "InsufficientFreeAddressesInSubnet",
+               .message = "The subnet '" + subnet.id.text() + "' does not have enough free addresses."};
+}
+
 Result<Ipv4Address> choose_address(const State& state, const Subnet& subnet,
                                    std::optional<Ipv4Address> wanted) {
-  std::set<Ipv4Address> used;
-  for (const auto& [id, interface] : state.network_interfaces) {
-    if (interface->subnet != subnet.id) continue;
-    for (const auto& address : interface->addresses())
-      used.insert(address);
-  }
-  if (!wanted) {
-    for (Ipv4Address address{subnet.cidr.base().value + 4}; address < subnet.cidr.last(); ++address.value) {
-      if (!used.contains(address)) return address;
-    }
-    return Error{.code = "InsufficientFreeAddressesInSubnet",
-                 .message = "The subnet '" + subnet.id.text() + "' does not have enough free addresses."};
-  }
+  if (!wanted) return lowest_free_address(state, subnet);
   if (!subnet.cidr.contains(*wanted)) {
     return Error{.code = "InvalidParameterValue",
                  .message = "Address " + wanted->text() +
@@ -40,19 +53,15 @@ Result<Ipv4Address> choose_address(const State& state, const Subnet& subnet,
     return Error{.code = "InvalidParameterValue",
                  .message = "Address " + wanted->text() + " is in subnet's reserved address range"};
   }
-  if (used.contains(*wanted)) {
+  if (state.index.addresses.contains({subnet.id, *wanted})) {
     return Error{.code = "InvalidIPAddress.InUse", .message = "Address " + wanted->text() + " is in use."};
   }
   return *wanted;
 }
 
 Status check_quotas(const State& state, const NetworkInterface& interface) {
-  std::size_t of_account = 0;
-  std::size_t functions_of_vpc = 0;
-  for (const auto& [id, other] : state.network_interfaces) {
-    of_account += other->account == interface.account ? 1 : 0;
-    functions_of_vpc += other->vpc == interface.vpc && other->requester_managed() ? 1 : 0;
-  }
+  const std::size_t of_account = state.index.of(interface.account).network_interfaces;
+  const std::size_t functions_of_vpc = state.index.in(interface.vpc).function_interfaces;
   const bool too_many = of_account >= state.quotas.network_interfaces;
   const bool too_many_functions =
       interface.requester_managed() && functions_of_vpc >= state.quotas.function_interfaces_per_vpc;
@@ -93,13 +102,13 @@ Result<bool> answered_before(Change& change, const CreateNetworkInterface& comma
     return Error{.code = "InvalidParameterValue",
                  .message = "The client token is invalid. It has up to 64 printable ASCII characters"};
   }
-  const auto found = change.state.client_tokens.find(token_key(change, token));
-  if (found == change.state.client_tokens.end()) return false;
-  if (found->second.parameters != fingerprint(command)) {
+  const auto* found = change.state.client_tokens.value_at(token_key(change, token));
+  if (found == nullptr) return false;
+  if (found->parameters != fingerprint(command)) {
     return Error{.code = "IdempotentParameterMismatch",
                  .message = "The client token " + token + " has been used before with other parameters"};
   }
-  change.ids.push_back(found->second.id);
+  change.ids.push_back(found->id);
   return true;
 }
 
@@ -120,8 +129,10 @@ Status check_netns(const Change& change, const AttachNetworkInterface& command) 
                             ") for parameter deviceIndex is invalid. It must be between 0 and " +
                             std::to_string(kHighestDeviceIndex)};
   }
-  for (const auto& [id, other] : change.state.network_interfaces) {
-    if (!other->attachment || other->attachment->netns != command.netns) continue;
+  const auto& devices = change.state.index.devices;
+  for (auto row = devices.lower_bound({command.netns, 0});
+       row != devices.end() && row->first.first == command.netns; ++row) {
+    const auto* other = find(change.state.network_interfaces, row->second);
     // A namespace that another account uses is as absent as that account's resources.
     if (other->account != change.account()) {
       return Error{.code = "InvalidInstanceID.NotFound",
@@ -173,7 +184,7 @@ Result<NetworkInterfaceId> make_network_interface(Change& change, NetworkInterfa
   interface.mac = mac_from(change.random());
   const NetworkInterfaceId id = interface.id;
   change.touched.insert(interface.vpc);
-  put(change.state.network_interfaces, std::move(interface));
+  put(change.state, std::move(interface));
   return id;
 }
 
@@ -203,8 +214,8 @@ Status apply_to(Change& change, const CreateNetworkInterface& command) {
   TRY(auto id, make_network_interface(change, std::move(interface), command.address));
   change.ids.push_back(id.text());
   if (!command.client_token.empty()) {
-    change.state.client_tokens.insert_or_assign(token_key(change, command.client_token),
-                                                State::ClientToken{fingerprint(command), id.text()});
+    put_client_token(change.state, token_key(change, command.client_token),
+                     {fingerprint(command), id.text()});
   }
   return ok();
 }
@@ -217,9 +228,8 @@ Status apply_to(Change& change, const DeleteNetworkInterface& command) {
                  .message = "Network interface '" + interface->id.text() + "' is currently in use."};
   }
   change.touched.insert(interface->vpc);
-  std::erase_if(change.state.client_tokens,
-                [&](const auto& row) { return row.second.id == command.interface.text(); });
-  change.state.network_interfaces.erase(command.interface);
+  erase_client_tokens(change.state, command.interface.text());
+  erase(change.state, command.interface);
   return ok();
 }
 
@@ -238,25 +248,21 @@ Status apply_to(Change& change, const AttachNetworkInterface& command) {
                                     .attach_time = change.time()};
   change.ids.push_back(interface.attachment->id.text());
   change.touched.insert(interface.vpc);
-  put(change.state.network_interfaces, std::move(interface));
+  put(change.state, std::move(interface));
   return ok();
 }
 
 Status apply_to(Change& change, const DetachNetworkInterface& command) {
-  const auto& table = change.state.network_interfaces;
-  const auto row = std::find_if(table.begin(), table.end(), [&](const auto& candidate) {
-    const auto& attachment = candidate.second->attachment;
-    return attachment && attachment->id == command.attachment &&
-           candidate.second->account == change.account();
-  });
-  if (row == table.end()) {
+  const auto* id = change.state.index.attachments.value_at(command.attachment);
+  const auto* found = id == nullptr ? nullptr : find(change.state.network_interfaces, *id);
+  if (found == nullptr || found->account != change.account()) {
     return Error{.code = "InvalidAttachmentID.NotFound",
                  .message = "The attachment ID '" + command.attachment.text() + "' does not exist"};
   }
-  NetworkInterface interface = *row->second;
+  NetworkInterface interface = *found;
   interface.attachment.reset();
   change.touched.insert(interface.vpc);
-  put(change.state.network_interfaces, std::move(interface));
+  put(change.state, std::move(interface));
   return ok();
 }
 

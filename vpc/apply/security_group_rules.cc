@@ -68,9 +68,9 @@ std::string describe(const Permission& permission) {
 std::map<Permission, SecurityGroupRuleId> rules_of(const State& state, const SecurityGroupId& group,
                                                    bool egress) {
   std::map<Permission, SecurityGroupRuleId> rules;
-  for (const auto& [id, rule] : state.security_group_rules) {
-    if (rule->group == group && rule->permission.egress == egress) rules.emplace(rule->permission, id);
-  }
+  for_each_rule(state, group, [&](const auto& rule) {
+    if (rule->permission.egress == egress) rules.emplace(rule->permission, rule->id);
+  });
   return rules;
 }
 
@@ -80,7 +80,7 @@ Status revoke_by_id(Change& change, const RevokeSecurityGroup& command) {
     if (rule == nullptr || rule->group != command.group || rule->permission.egress != command.egress) {
       return not_found(id);
     }
-    change.state.security_group_rules.erase(id);
+    erase(change.state, id);
     change.ids.push_back(id.text());
   }
   return ok();
@@ -96,7 +96,7 @@ Status revoke_by_permission(Change& change, const RevokeSecurityGroup& command) 
           .code = "InvalidPermission.NotFound",
           .message = "The specified rule does not exist in this security group: " + describe(permission)};
     }
-    change.state.security_group_rules.erase(found->second);
+    erase(change.state, found->second);
     change.ids.push_back(found->second.text());
     rules.erase(found);
   }
@@ -114,8 +114,16 @@ SecurityGroupRuleId make_rule(Change& change, const SecurityGroupId& group, cons
                          .description = std::move(description),
                          .tags = std::move(tags)};
   SecurityGroupRuleId id = rule.id;
-  put(change.state.security_group_rules, std::move(rule));
+  put(change.state, std::move(rule));
   return id;
+}
+
+void erase_rules(Change& change, const SecurityGroupId& group) {
+  std::vector<SecurityGroupRuleId> ids;
+  for_each_rule(change.state, group, [&](const auto& rule) { ids.push_back(rule->id); });
+  for (const auto& id : ids) {
+    erase(change.state, id);
+  }
 }
 
 Status apply_to(Change& change, const AuthorizeSecurityGroup& command) {

@@ -27,16 +27,18 @@ Status check_name(const std::string& name) {
 }
 
 Status check_unique(const Change& change, const CreateSecurityGroup& command) {
-  std::size_t count = 0;
-  for (const auto& [id, group] : change.state.security_groups) {
-    count += is_visible(change.state, change.account(), group->vpc) ? 1 : 0;
-    if (group->vpc == command.vpc && lower_case(group->name) == lower_case(command.name)) {
+  const Index& index = change.state.index;
+  for (const auto& [id, group] : index.in(command.vpc).security_groups) {
+    if (lower_case(group->name) == lower_case(command.name)) {
       return Error{.code = "InvalidGroup.Duplicate",
                    .message = "The security group '" + command.name + "' already exists for VPC '" +
                               command.vpc.text() + "'"};
     }
   }
-  if (count >= change.state.quotas.security_groups) {
+  const SubnetId* managed = change.state.managed_subnets.value_at(change.account());
+  const std::size_t hidden =
+      managed == nullptr ? 0 : index.in(find(change.state.subnets, *managed)->vpc).security_groups.size();
+  if (index.of(change.account()).security_groups - hidden >= change.state.quotas.security_groups) {
     return Error{.code = "SecurityGroupLimitExceeded",
                  .message = "The maximum number of security groups has been reached."};
   }
@@ -64,7 +66,7 @@ Status apply_to(Change& change, const CreateSecurityGroup& command) {
   make_rule(change, group.id, {.egress = true, .peer = Ipv4Cidr({0}, 0)}, "", {});
   change.ids.push_back(group.id.text());
   change.touched.insert(group.vpc);
-  put(change.state.security_groups, std::move(group));
+  put(change.state, std::move(group));
   return ok();
 }
 
@@ -76,22 +78,25 @@ Status apply_to(Change& change, const DeleteSecurityGroup& command) {
                  .message = "the specified group: \"" + group.id.text() +
                             "\" name: \"default\" cannot be deleted by a user"};
   }
-  const auto& interfaces = change.state.network_interfaces;
+  const auto& inside = change.state.index.in(group.vpc);
+  const auto& interfaces = inside.network_interfaces;
   const bool used = std::any_of(interfaces.begin(), interfaces.end(), [&](const auto& row) {
     return std::binary_search(row.second->groups.begin(), row.second->groups.end(), group.id);
   });
-  const auto& rules = change.state.security_group_rules;
-  const bool referenced = std::any_of(rules.begin(), rules.end(), [&](const auto& row) {
-    const auto* peer = std::get_if<SecurityGroupId>(&row.second->permission.peer);
-    return peer != nullptr && *peer == group.id && row.second->group != group.id;
-  });
+  bool referenced = false;
+  for (const auto& [other, resource] : inside.security_groups) {
+    if (other == group.id) continue;
+    for_each_rule(change.state, other, [&](const auto& rule) {
+      const auto* peer = std::get_if<SecurityGroupId>(&rule->permission.peer);
+      referenced |= peer != nullptr && *peer == group.id;
+    });
+  }
   if (used || referenced) {
     return Error{.code = "DependencyViolation",
                  .message = "resource " + group.id.text() + " has a dependent object"};
   }
-  std::erase_if(change.state.security_group_rules,
-                [&](const auto& row) { return row.second->group == group.id; });
-  change.state.security_groups.erase(group.id);
+  erase_rules(change, group.id);
+  erase(change.state, group.id);
   change.touched.insert(group.vpc);
   return ok();
 }

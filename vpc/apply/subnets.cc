@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "vpc/apply/change.hh"
 #include "vpc/apply/lookup.hh"
 
@@ -26,7 +24,7 @@ Result<SubnetId> make_subnet(Change& change, const VpcId& vpc, Ipv4Cidr cidr, st
   subnet.availability_zone = availability_zone.empty() ? kFirstZone : std::move(availability_zone);
   subnet.tags = std::move(tags);
   const SubnetId id = subnet.id;
-  put(change.state.subnets, std::move(subnet));
+  put(change.state, std::move(subnet));
   change.touched.insert(vpc);
   return id;
 }
@@ -47,16 +45,13 @@ Status apply_to(Change& change, const CreateSubnet& command) {
                    ") for parameter availabilityZone is invalid. Subnets can currently only be created "
                    "in the following availability zones: us-east-1a to us-east-1f."};
   }
-  std::size_t count = 0;
-  for (const auto& [id, subnet] : change.state.subnets) {
-    if (subnet->vpc != command.vpc) continue;
-    ++count;
+  for (const auto& [id, subnet] : change.state.index.in(command.vpc).subnets) {
     if (subnet->cidr.overlaps(command.cidr)) {
       return Error{.code = "InvalidSubnet.Conflict",
                    .message = "The CIDR '" + command.cidr.text() + "' conflicts with another subnet"};
     }
   }
-  if (count >= change.state.quotas.subnets_per_vpc) {
+  if (change.state.index.in(command.vpc).subnets.size() >= change.state.quotas.subnets_per_vpc) {
     return Error{.code = "SubnetLimitExceeded",
                  .message = "The maximum number of subnets of this VPC has been reached."};
   }
@@ -68,15 +63,15 @@ Status apply_to(Change& change, const CreateSubnet& command) {
 
 Status apply_to(Change& change, const DeleteSubnet& command) {
   TRY(const auto* subnet, get_visible(change.state, change.account(), command.subnet));
-  const auto& interfaces = change.state.network_interfaces;
-  if (std::any_of(interfaces.begin(), interfaces.end(),
-                  [&](const auto& row) { return row.second->subnet == command.subnet; })) {
+  const auto& addresses = change.state.index.addresses;
+  const auto first = addresses.lower_bound({command.subnet, {}});
+  if (first != addresses.end() && first->first.first == command.subnet) {
     return Error{
         .code = "DependencyViolation",
         .message = "The subnet '" + command.subnet.text() + "' has dependencies and cannot be deleted."};
   }
   change.touched.insert(subnet->vpc);
-  change.state.subnets.erase(command.subnet);
+  erase(change.state, command.subnet);
   return ok();
 }
 

@@ -32,7 +32,7 @@ Status check_tag(const std::string& key, const std::string& value) {
 
 /// Tags one resource, if `text` is an id of its kind and the account sees it.
 template <class IdType, class Resource>
-Result<bool> tag(Change& change, Table<IdType, Resource>& table, const std::string& text, const Tags& tags) {
+Result<bool> tag(Change& change, const Table<IdType, Resource>&, const std::string& text, const Tags& tags) {
   const auto id = IdType::parse(text);
   if (!id) return false;
   const Resource* found = find_visible(change.state, change.account(), *id);
@@ -44,7 +44,7 @@ Result<bool> tag(Change& change, Table<IdType, Resource>& table, const std::stri
     return Error{.code = "TagLimitExceeded",
                  .message = "The maximum number of tags of resource " + text + " has been reached."};
   }
-  put(table, std::move(resource));
+  put(change.state, std::move(resource));
   return true;
 }
 

@@ -21,14 +21,9 @@ NetworkAclEntry allow_all(bool egress) {
 
 /// Whatever keeps a VPC from being deleted. Its main route table, default ACL and default group do not.
 bool has_dependencies(const State& state, const Vpc& vpc) {
-  const auto inside = [&](const auto& table, const auto& but) {
-    return std::any_of(table.begin(), table.end(),
-                       [&](const auto& row) { return row.second->vpc == vpc.id && row.first != but; });
-  };
-  return inside(state.subnets, SubnetId{}) || inside(state.network_interfaces, NetworkInterfaceId{}) ||
-         inside(state.route_tables, vpc.main_route_table) ||
-         inside(state.network_acls, vpc.default_network_acl) ||
-         inside(state.security_groups, vpc.default_security_group);
+  const auto& inside = state.index.in(vpc.id);
+  return !inside.subnets.empty() || !inside.network_interfaces.empty() || inside.route_tables.size() > 1 ||
+         inside.network_acls.size() > 1 || inside.security_groups.size() > 1;
 }
 
 }  // namespace
@@ -45,28 +40,28 @@ Result<VpcId> make_vpc(Change& change, VpcContents contents) {
   vpc.tags = std::move(contents.tags);
 
   TRY(auto table_number, change.number());
-  put(change.state.route_tables, RouteTable{.id = vpc.main_route_table,
-                                            .account = vpc.account,
-                                            .vpc = vpc.id,
-                                            .number = table_number,
-                                            .routes = {{contents.destination, contents.target}}});
-  put(change.state.network_acls, NetworkAcl{.id = vpc.default_network_acl,
-                                            .account = vpc.account,
-                                            .vpc = vpc.id,
-                                            .is_default = true,
-                                            .entries = {allow_all(false), allow_all(true)}});
-  put(change.state.security_groups, SecurityGroup{.id = vpc.default_security_group,
-                                                  .account = vpc.account,
-                                                  .vpc = vpc.id,
-                                                  .name = "default",
-                                                  .description = "default VPC security group"});
+  put(change.state, RouteTable{.id = vpc.main_route_table,
+                               .account = vpc.account,
+                               .vpc = vpc.id,
+                               .number = table_number,
+                               .routes = {{contents.destination, contents.target}}});
+  put(change.state, NetworkAcl{.id = vpc.default_network_acl,
+                               .account = vpc.account,
+                               .vpc = vpc.id,
+                               .is_default = true,
+                               .entries = {allow_all(false), allow_all(true)}});
+  put(change.state, SecurityGroup{.id = vpc.default_security_group,
+                                  .account = vpc.account,
+                                  .vpc = vpc.id,
+                                  .name = "default",
+                                  .description = "default VPC security group"});
   if (contents.ingress_from_itself) {
     make_rule(change, vpc.default_security_group, {.peer = vpc.default_security_group}, "", {});
   }
   make_rule(change, vpc.default_security_group, {.egress = true, .peer = Ipv4Cidr({0}, 0)}, "", {});
 
   const VpcId id = vpc.id;
-  put(change.state.vpcs, std::move(vpc));
+  put(change.state, std::move(vpc));
   change.touched.insert(id);
   return id;
 }
@@ -79,11 +74,7 @@ Status apply_to(Change& change, const CreateVpc& command) {
                             "' is invalid: a VPC has between /16 and /28 of unicast addresses outside "
                             "0.0.0.0/8, 127.0.0.0/8 and 169.254.0.0/16"};
   }
-  const auto& vpcs = change.state.vpcs;
-  const auto count = std::count_if(vpcs.begin(), vpcs.end(), [&](const auto& row) {
-    return row.second->account == change.account() && !row.second->managed;
-  });
-  if (static_cast<std::size_t>(count) >= change.state.quotas.vpcs) {
+  if (change.state.index.of(change.account()).vpcs >= change.state.quotas.vpcs) {
     return Error{.code = "VpcLimitExceeded", .message = "The maximum number of VPCs has been reached."};
   }
   TRY(auto id, make_vpc(change, {.cidr = command.cidr, .destination = command.cidr, .tags = command.tags}));
@@ -98,12 +89,11 @@ Status apply_to(Change& change, const DeleteVpc& command) {
     return Error{.code = "DependencyViolation",
                  .message = "The vpc '" + vpc.id.text() + "' has dependencies and cannot be deleted."};
   }
-  std::erase_if(change.state.security_group_rules,
-                [&](const auto& row) { return row.second->group == vpc.default_security_group; });
-  change.state.security_groups.erase(vpc.default_security_group);
-  change.state.network_acls.erase(vpc.default_network_acl);
-  change.state.route_tables.erase(vpc.main_route_table);
-  change.state.vpcs.erase(vpc.id);
+  erase_rules(change, vpc.default_security_group);
+  erase(change.state, vpc.default_security_group);
+  erase(change.state, vpc.default_network_acl);
+  erase(change.state, vpc.main_route_table);
+  erase(change.state, vpc.id);
   change.touched.insert(vpc.id);
   return ok();
 }

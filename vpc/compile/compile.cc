@@ -77,8 +77,8 @@ std::string member_device_name(int device_index) {
 std::map<std::vector<SecurityGroupId>, std::uint32_t> group_set_numbers(const State& state,
                                                                         const VpcId& vpc) {
   std::map<std::vector<SecurityGroupId>, std::uint32_t> numbers;
-  for (const auto& [id, interface] : state.network_interfaces) {
-    if (interface->vpc == vpc) numbers.emplace(interface->groups, 0);
+  for (const auto& [id, interface] : state.index.in(vpc).network_interfaces) {
+    numbers.emplace(interface->groups, 0);
   }
   std::set<std::uint32_t> taken;
   for (auto& [groups, number] : numbers) {
@@ -90,19 +90,36 @@ std::map<std::vector<SecurityGroupId>, std::uint32_t> group_set_numbers(const St
   return numbers;
 }
 
-DesiredState compile(const State& state) {
-  DesiredState desired;
-  std::map<VpcId, std::map<std::vector<SecurityGroupId>, std::uint32_t>> sets;
-  for (const auto& [id, vpc] : state.vpcs) {
-    const auto& of_vpc = sets[id] = group_set_numbers(state, id);
-    desired.policies.emplace(vpc->number, compile_security_groups(state, id, of_vpc));
-  }
-  for (const auto& [id, subnet] : state.subnets) {
+namespace {
+
+/// All that a VPC determines.
+void add_vpc(const State& state, const Vpc& vpc, DesiredState& desired) {
+  const auto sets = group_set_numbers(state, vpc.id);
+  desired.policies.emplace(vpc.number, compile_security_groups(state, vpc.id, sets));
+  const auto& inside = state.index.in(vpc.id);
+  for (const auto& [id, subnet] : inside.subnets) {
     desired.bridges.emplace(bridge_name(id), DesiredBridge{id});
     add_routes(state, *subnet, desired);
   }
-  for (const auto& [id, interface] : state.network_interfaces) {
-    add_interface(state, *interface, sets[interface->vpc].at(interface->groups), desired);
+  for (const auto& [id, interface] : inside.network_interfaces) {
+    add_interface(state, *interface, sets.at(interface->groups), desired);
+  }
+}
+
+}  // namespace
+
+DesiredState compile(const State& state) {
+  DesiredState desired;
+  for (const auto& [id, vpc] : state.vpcs) {
+    add_vpc(state, *vpc, desired);
+  }
+  return desired;
+}
+
+DesiredState compile(const State& state, const std::set<VpcId>& vpcs) {
+  DesiredState desired;
+  for (const auto& id : vpcs) {
+    if (const Vpc* vpc = find(state.vpcs, id); vpc != nullptr) add_vpc(state, *vpc, desired);
   }
   return desired;
 }

@@ -1,12 +1,18 @@
 // From the model to what the kernel should hold. Pure; depends on neither order nor time.
 #pragma once
 
+#include <set>
+
 #include "vpc/compile/desired_state.hh"
 #include "vpc/model/state.hh"
 
 namespace caisson::vpc {
 
 DesiredState compile(const State& state);
+
+/// The part of it that these VPCs determine; one that the state does not have adds nothing. A command changes no other
+/// part than that of the VPCs that it touched (Applied::touched), and no part depends on another VPC.
+DesiredState compile(const State& state, const std::set<VpcId>& vpcs);
 
 /// The name of a subnet's bridge, and of a member's port.
 std::string bridge_name(const SubnetId& subnet);
@@ -19,7 +25,7 @@ std::string member_device_name(int device_index);
 /// alone (but where two sets collide), so that it stays the same while others come and go.
 std::map<std::vector<SecurityGroupId>, std::uint32_t> group_set_numbers(const State& state, const VpcId& vpc);
 
-/// The groups of one VPC. Where several rules admit, the one with the lowest id is said to decide.
+/// The security groups of one VPC. Where several rules admit, the one with the lowest id is said to decide.
 DesiredPolicy compile_security_groups(const State& state, const VpcId& vpc,
                                       const std::map<std::vector<SecurityGroupId>, std::uint32_t>& sets);
 

@@ -48,11 +48,12 @@ std::vector<PortPrefix> prefixes_of(int first, int last) {
 class PolicyCompiler {
  public:
   PolicyCompiler(const State& state, const VpcId& vpc) : state_(state), vpc_(vpc) {
-    for (const auto& [id, rule] : state.security_group_rules) {
-      const SecurityGroup* group = find(state.security_groups, rule->group);
-      if (group == nullptr || group->vpc != vpc) continue;
-      rules_[rule->group].push_back(rule.get());
-      peers_.insert(rule->permission.peer);
+    for (const auto& [id, group] : state.index.in(vpc).security_groups) {
+      const auto& rules = state.index.rules;
+      for (auto row = rules.lower_bound({id, {}}); row != rules.end() && row->first.first == id; ++row) {
+        rules_[id].push_back(row->second.get());
+        peers_.insert(row->second->permission.peer);
+      }
     }
   }
 
@@ -86,8 +87,7 @@ class PolicyCompiler {
     for (const auto& peer : peers_) {
       if (const auto* cidr = std::get_if<Ipv4Cidr>(&peer)) nodes[*cidr];
     }
-    for (const auto& [id, interface] : state_.network_interfaces) {
-      if (interface->vpc != vpc_) continue;
+    for (const auto& [id, interface] : state_.index.in(vpc_).network_interfaces) {
       for (const auto& group : interface->groups) {
         if (!peers_.contains(Peer(group))) continue;
         for (const auto& address : interface->addresses()) {

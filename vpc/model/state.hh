@@ -1,12 +1,10 @@
 // The model: everything that has been acknowledged to a caller, as one immutable value.
 //
-// Copying a State copies maps of pointers, not resources. A resource is replaced, never changed in place, so
-// a reader may keep a snapshot for as long as it likes, on any thread.
+// Copying a State copies a few pointers: tables and their copies share nodes. A resource is replaced, never changed in
+// place, so a reader may keep a snapshot for as long as it likes, on any thread.
 #pragma once
 
-#include <map>
-#include <memory>
-
+#include "vpc/model/index.hh"
 #include "vpc/model/network_acl.hh"
 #include "vpc/model/network_interface.hh"
 #include "vpc/model/quotas.hh"
@@ -17,14 +15,11 @@
 
 namespace caisson::vpc {
 
-template <class IdType, class Resource>
-using Table = std::map<IdType, std::shared_ptr<const Resource>>;
-
 /// The resource with this id, or nullptr.
 template <class IdType, class Resource>
 const Resource* find(const Table<IdType, Resource>& table, const IdType& id) {
-  const auto found = table.find(id);
-  return found == table.end() ? nullptr : found->second.get();
+  const auto* found = table.value_at(id);
+  return found == nullptr ? nullptr : found->get();
 }
 
 struct State {
@@ -36,18 +31,19 @@ struct State {
   Table<SecurityGroupRuleId, SecurityGroupRule> security_group_rules;
   Table<NetworkInterfaceId, NetworkInterface> network_interfaces;
   /// The managed default VPC's one subnet and group per account (never shown by Describe).
-  std::map<AccountId, SubnetId> managed_subnets;
+  PersistentMap<AccountId, SubnetId> managed_subnets;
   /// ClientToken -> {fingerprint of the parameters, id of what was made}, per account and action.
   struct ClientToken {
     std::string parameters;
     std::string id;
     bool operator==(const ClientToken&) const = default;
   };
-  std::map<std::string, ClientToken> client_tokens;
+  PersistentMap<std::string, ClientToken> client_tokens;
   /// The next `number` of a VPC, subnet, route table or network interface. Below 2^28 (identity addresses).
   std::uint32_t next_number = 1;
   /// Set by netd's configuration at start; no command changes it.
   Quotas quotas;
+  Index index;
 };
 
 }  // namespace caisson::vpc

@@ -7,8 +7,10 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <limits>
 #include <set>
 
 #include "from_guest.skel.h"
@@ -20,6 +22,8 @@
 namespace caisson::netd::kernel {
 namespace {
 
+/// Entries in one call of the kernel.
+constexpr std::size_t kBatch = 4096;
 constexpr std::uint32_t kHandle = 1;
 constexpr std::uint32_t kPriority = 1;
 
@@ -236,9 +240,50 @@ Status Datapath::unpin(const std::string& file) const {
 }
 
 Result<std::map<std::string, std::string>> Datapath::dump(const std::string& map) const {
+  std::map<std::string, std::string> content;
+  TRYV(visit(map, [&](std::string_view key, std::string_view value) { content.emplace(key, value); }));
+  return content;
+}
+
+Status Datapath::visit(const std::string& map, const Visitor& visitor) const {
+  Cursor cursor;
+  do {
+    TRYV(visit_some(map, std::numeric_limits<std::size_t>::max(), cursor, visitor));
+  } while (!cursor.empty());
+  return ok();
+}
+
+Status Datapath::visit_some(const std::string& map, std::size_t entries, Cursor& cursor,
+                            const Visitor& visitor) const {
   const auto* found = impl_->find(map);
   if (found == nullptr) return Error::system(ENOENT, "read map", map);
-  std::map<std::string, std::string> content;
+  // What the kernel keeps its place by: 4 bytes for hashes, the last key for tries.
+  const std::size_t place = std::max(found->key_size, sizeof(std::uint32_t));
+  std::string keys(found->key_size * kBatch, '\0');
+  std::string values(found->value_size * kBatch, '\0');
+  std::string next(place, '\0');
+  std::size_t seen = 0;
+  do {
+    auto count = static_cast<__u32>(kBatch);
+    const int code = bpf_map_lookup_batch(found->fd, cursor.empty() ? nullptr : cursor.data(), next.data(),
+                                          keys.data(), values.data(), &count, nullptr);
+    // ENOENT: that was the end. Others: a bucket that is longer than a batch, a trie that changed too often.
+    if (code != 0 && code != -ENOENT) {
+      cursor.clear();
+      return visit_one_by_one(map, visitor);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      visitor(std::string_view(keys).substr(i * found->key_size, found->key_size),
+              std::string_view(values).substr(i * found->value_size, found->value_size));
+    }
+    seen += count;
+    cursor = code == 0 ? next : "";
+  } while (!cursor.empty() && seen < entries);
+  return ok();
+}
+
+Status Datapath::visit_one_by_one(const std::string& map, const Visitor& visitor) const {
+  const auto* found = impl_->find(map);
   std::string key(found->key_size, '\0');
   std::string next(found->key_size, '\0');
   std::string value(found->value_size, '\0');
@@ -246,9 +291,54 @@ Result<std::map<std::string, std::string>> Datapath::dump(const std::string& map
   while (bpf_map_get_next_key(found->fd, previous, next.data()) == 0) {
     key = next;
     previous = key.data();
-    if (bpf_map_lookup_elem(found->fd, key.data(), value.data()) == 0) content[key] = value;
+    if (bpf_map_lookup_elem(found->fd, key.data(), value.data()) == 0) visitor(key, value);
   }
-  return content;
+  return ok();
+}
+
+Status Datapath::put_all(const std::string& map, const std::vector<Entry>& entries) const {
+  const auto* found = impl_->find(map);
+  if (found == nullptr) return Error::system(ENOENT, "write map", map);
+  std::string keys;
+  std::string values;
+  for (std::size_t at = 0; at < entries.size(); at += kBatch) {
+    const std::size_t end = std::min(entries.size(), at + kBatch);
+    keys.clear();
+    values.clear();
+    for (std::size_t i = at; i < end; ++i) {
+      if (entries[i].key.size() != found->key_size || entries[i].value.size() != found->value_size) {
+        return Error::system(EINVAL, "write map", map);
+      }
+      keys += entries[i].key;
+      values += entries[i].value;
+    }
+    auto count = static_cast<__u32>(end - at);
+    if (bpf_map_update_batch(found->fd, keys.data(), values.data(), &count, nullptr) != 0) {
+      return Error::system(errno, "write map", map);
+    }
+  }
+  return ok();
+}
+
+Status Datapath::erase_all(const std::string& map, const std::vector<std::string>& wanted) const {
+  const auto* found = impl_->find(map);
+  if (found == nullptr) return Error::system(ENOENT, "write map", map);
+  std::string keys;
+  for (std::size_t at = 0; at < wanted.size(); at += kBatch) {
+    const std::size_t end = std::min(wanted.size(), at + kBatch);
+    keys.clear();
+    for (std::size_t i = at; i < end; ++i) {
+      if (wanted[i].size() != found->key_size) return Error::system(EINVAL, "write map", map);
+      keys += wanted[i];
+    }
+    auto count = static_cast<__u32>(end - at);
+    if (bpf_map_delete_batch(found->fd, keys.data(), &count, nullptr) == 0) continue;
+    // A batch ends at the first key that is not there, which is none the worse for it.
+    for (std::size_t i = at; i < end; ++i) {
+      TRYV(erase(map, wanted[i]));
+    }
+  }
+  return ok();
 }
 
 Status Datapath::put(const std::string& map, const std::string& key, const std::string& value) const {

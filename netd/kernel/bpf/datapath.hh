@@ -6,9 +6,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fd.hh"
@@ -50,7 +52,23 @@ class Datapath {
 
   /// Key and value are bytes of the ABI's structs.
   [[nodiscard]] Result<std::map<std::string, std::string>> dump(const std::string& map) const;
+  /// As dump(), without keeping anything. The map may change meanwhile, also by the visitor: an entry that is there all
+  /// the time is seen, perhaps twice.
+  using Visitor = std::function<void(std::string_view key, std::string_view value)>;
+  [[nodiscard]] Status visit(const std::string& map, const Visitor& visitor) const;
+  /// Where a visit of a part of a map left off; empty: at the beginning, and again at the end.
+  using Cursor = std::string;
+  /// Visits at least so many entries, in steps of a few thousand, or what there is until the end.
+  [[nodiscard]] Status visit_some(const std::string& map, std::size_t entries, Cursor& cursor,
+                                  const Visitor& visitor) const;
   [[nodiscard]] Status put(const std::string& map, const std::string& key, const std::string& value) const;
+  /// Many in few calls of the kernel. An error: some may have been written.
+  struct Entry {
+    std::string_view key;
+    std::string_view value;
+  };
+  [[nodiscard]] Status put_all(const std::string& map, const std::vector<Entry>& entries) const;
+  [[nodiscard]] Status erase_all(const std::string& map, const std::vector<std::string>& keys) const;
   /// One that is not there is a success.
   [[nodiscard]] Status erase(const std::string& map, const std::string& key) const;
   /// Empty: there is none.
@@ -59,6 +77,7 @@ class Datapath {
  private:
   struct Impl;
   explicit Datapath(std::unique_ptr<Impl> impl);
+  [[nodiscard]] Status visit_one_by_one(const std::string& map, const Visitor& visitor) const;
   [[nodiscard]] Status check_version() const;
   std::unique_ptr<Impl> impl_;
 };

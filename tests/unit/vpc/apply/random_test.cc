@@ -4,87 +4,19 @@
 #include <iostream>
 #include <random>
 
+#include "tests/support/random_commands.hh"
 #include "tests/unit/vpc/apply/world.hh"
+#include "vpc/apply/index.hh"
 
 namespace caisson::vpc {
 namespace {
+
+using Random = test::RandomCommands;
 
 std::uint64_t chosen_seed() {
   const char* given = std::getenv("CAISSON_TEST_SEED");
   return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
 }
-
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : engine_(seed) {}
-  int below(int end) { return std::uniform_int_distribution<int>(0, end - 1)(engine_); }
-  template <class Table>
-  auto id_of(const Table& table) {
-    using IdType = typename Table::key_type;
-    if (table.empty()) return IdType::make(1);
-    return std::next(table.begin(), below(static_cast<int>(table.size())))->first;
-  }
-
-  Permission permission(const State& state) {
-    Permission permission{.protocol = below(2) == 0 ? kTcp : kAllProtocols, .peer = block("10.0.0.0/8")};
-    if (permission.protocol == kTcp) permission.from_port = permission.to_port = below(4);
-    if (below(2) == 0) permission.peer = id_of(state.security_groups);
-    return permission;
-  }
-
-  Command command(const State& state) {
-    switch (below(15)) {
-      case 0:
-        return CreateVpc{Ipv4Cidr(address("10.0.0.0"), 16 + below(4)), {}};
-      case 1:
-        return DeleteVpc{id_of(state.vpcs)};
-      case 2:
-        return CreateSubnet{
-            id_of(state.vpcs),
-            Ipv4Cidr({0x0a000000U + static_cast<std::uint32_t>(below(64)) * 16}, 26 + below(3)),
-            {},
-            {}};
-      case 3:
-        return DeleteSubnet{id_of(state.subnets)};
-      case 4:
-        return CreateSecurityGroup{
-            id_of(state.vpcs), std::string(1, static_cast<char>('a' + below(8))), "d", {}};
-      case 5:
-        return DeleteSecurityGroup{id_of(state.security_groups)};
-      case 6:
-        return AuthorizeSecurityGroup{
-            id_of(state.security_groups), below(2) == 0, {{permission(state), ""}}, {}};
-      case 7:
-        return RevokeSecurityGroup{id_of(state.security_groups), below(2) == 0, {}, {permission(state)}};
-      case 8:
-      case 9: {
-        CreateNetworkInterface create;
-        create.subnet = id_of(state.subnets);
-        if (below(2) == 0) create.groups = {id_of(state.security_groups)};
-        if (below(4) == 0)
-          create.address = Ipv4Address{0x0a000000U + static_cast<std::uint32_t>(below(1024))};
-        if (below(4) == 0) create.client_token = std::to_string(below(8));
-        return create;
-      }
-      case 10:
-        return DeleteNetworkInterface{id_of(state.network_interfaces)};
-      case 11:
-        return AttachNetworkInterface{id_of(state.network_interfaces), std::to_string(below(3)), below(3)};
-      case 12: {
-        EnsureFunctionInterface ensure{std::to_string(below(6)), {}, {}};
-        if (below(3) != 0) ensure = {ensure.user, {id_of(state.subnets)}, {id_of(state.security_groups)}};
-        return ensure;
-      }
-      case 13:
-        return GrowFunctionInterface{id_of(state.network_interfaces), static_cast<std::size_t>(below(5))};
-      default:
-        return ReleaseFunctionInterface{std::to_string(below(6))};
-    }
-  }
-
- private:
-  std::mt19937_64 engine_;
-};
 
 void check_interfaces(const State& state) {
   std::set<std::pair<SubnetId, Ipv4Address>> addresses;
@@ -141,6 +73,11 @@ void check_networks(const State& state) {
   }
 }
 
+/// The index is what the tables say, and nothing else.
+void check_index(const State& state) {
+  EXPECT_EQ(state.index, index_of(state));
+}
+
 /// Deletes whatever can be deleted, in random order, until nothing is left but the managed segment.
 void delete_all(World& world, Random& random) {
   for (int user = 0; user < 6; ++user)
@@ -176,9 +113,11 @@ TEST(RandomCommands, KeepTheInvariantsAndCanBeUndone) {
       applied += world.code(random.command(world.state)).empty() ? 1 : 0;
       check_interfaces(world.state);
       check_networks(world.state);
+      check_index(world.state);
     }
     EXPECT_GT(applied, 40) << "the sequence did too little to show anything";
     delete_all(world, random);
+    check_index(world.state);
     EXPECT_EQ(world.state.security_groups.size(), world.state.managed_subnets.size());
     EXPECT_TRUE(world.state.client_tokens.empty());
     if (testing::Test::HasFailure()) return;

@@ -97,7 +97,7 @@ TEST(DecideRoute, GoesByTheLongestPrefix) {
   RouteTable table = *find(state.route_tables, id);
   table.routes.push_back({block("0.0.0.0/0"), RouteTarget::kManaged});
   table.routes.insert(table.routes.begin(), {block("10.0.200.0/24"), RouteTarget::kManaged});
-  changed.route_tables[id] = std::make_shared<const RouteTable>(table);
+  changed.route_tables.insert_or_assign(id, std::make_shared<const RouteTable>(table));
   EXPECT_EQ(decide_route(changed, firewall.subnet, address("8.8.8.8")), RouteTarget::kManaged);
   EXPECT_EQ(decide_route(changed, firewall.subnet, address("10.0.1.1")), RouteTarget::kLocal);
   EXPECT_EQ(decide_route(changed, firewall.subnet, address("10.0.200.1")), RouteTarget::kManaged);

@@ -1,0 +1,74 @@
+// Brings the kernel to a State: observe, diff, execute. What was written is remembered, so that a command costs what
+// its VPCs hold and not what all hold.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "netd/core/fabric.hh"
+#include "netd/reconcile/known.hh"
+#include "vpc/model/state.hh"
+
+namespace caisson::netd::core {
+
+/// Thread-safe: one call at a time has the fabric, the others wait.
+class Reconciler {
+ public:
+  using StatePointer = std::shared_ptr<const vpc::State>;
+
+  explicit Reconciler(Fabric& fabric) : fabric_(fabric) {}
+
+  /// The whole model with the whole kernel, and what every instance has: at start, and while something is amiss. An
+  /// error: something failed that was not amiss before; a member of one account whose namespace is gone must not fail
+  /// the requests of the others.
+  Status apply_all(StatePointer state);
+  /// As apply_all(), where `state` differs in these VPCs alone from the one that was applied last. Reads the kernel
+  /// only if what it holds is in doubt.
+  Status apply(StatePointer state, const std::set<vpc::VpcId>& touched);
+
+  /// What apply_all() of the last state would do: empty when kernel and model agree.
+  Result<reconcile::Plan> compare();
+
+  /// Interface indexes of the members, by name.
+  Result<reconcile::Indexes> members();
+
+  /// Whether the last call left something undone; one such thing.
+  [[nodiscard]] bool degraded() const { return !last_failure().empty(); }
+  [[nodiscard]] std::string last_failure() const;
+
+ private:
+  /// What of a plan failed: "OpenMember cm00000004" and why.
+  using Failures = std::map<std::string, Error>;
+  struct Attempt {
+    reconcile::ObservedState observed;
+    reconcile::Tables written;
+    Failures failures;
+    bool certain = true;  ///< what the kernel holds can be told from what was written
+  };
+  enum class Scope {
+    kModel,  ///< what the model determines
+    kAll,    ///< and what every instance has
+  };
+  Result<reconcile::Plan> plan_parts();
+  Result<Failures> reconcile_all(const vpc::State& state, Scope scope);
+  Result<Failures> reconcile_part(const vpc::State& state, const std::set<vpc::VpcId>& touched);
+  /// `all`: `desired` is all that there should be, not some VPCs' part of it.
+  Status carry_out(const vpc::DesiredState& desired, bool all, Attempt& attempt);
+  void execute(const reconcile::Plan& plan, Attempt& attempt);
+  std::size_t execute_run(const reconcile::Plan& plan, std::size_t first);
+  Status conclude(Result<Failures> failures);
+
+  Fabric& fabric_;
+  mutable std::mutex mutex_;
+  StatePointer written_ = std::make_shared<const vpc::State>();  ///< the last one that was applied
+  std::optional<reconcile::Known> known_;                        ///< nothing: look
+  Failures failures_;  ///< what failed then; during the next, also what was amiss before it
+  mutable std::mutex failure_mutex_;
+  std::string last_failure_;  ///< one of them
+};
+
+}  // namespace caisson::netd::core
