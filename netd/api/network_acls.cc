@@ -22,8 +22,7 @@ Json entry_to_json(const vpc::NetworkAclEntry& entry) {
 Json associations(const vpc::State& state, const vpc::NetworkAcl& acl) {
   Json list = Json::array();
   if (!acl.is_default) return list;
-  for (const auto& [id, subnet] : state.subnets) {
-    if (subnet->vpc != acl.vpc) continue;
+  for (const auto& [id, subnet] : state.index.in(acl.vpc).subnets) {
     const auto& text = id.text();
     list.push_back({{"NetworkAclAssociationId", "aclassoc" + text.substr(text.find('-'))},
                     {"NetworkAclId", acl.id.text()},

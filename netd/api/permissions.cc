@@ -6,6 +6,7 @@
 
 #include "netd/api/parameters.hh"
 #include "netd/api/shapes.hh"
+#include "vpc/apply/index.hh"
 
 namespace caisson::netd::api {
 namespace {
@@ -132,20 +133,11 @@ Result<Entries> permissions(const Json& parameters, bool egress) {
   return entries;
 }
 
-RulesByGroup rules_by_group(const vpc::State& state) {
-  RulesByGroup rules;
-  for (const auto& [id, rule] : state.security_group_rules)
-    rules[rule->group].push_back(rule.get());
-  return rules;
-}
-
-Json ip_permissions(const RulesByGroup& rules, const vpc::SecurityGroupId& group, bool egress) {
+Json ip_permissions(const vpc::State& state, const vpc::SecurityGroupId& group, bool egress) {
   std::map<std::tuple<int, int, int>, Json> grouped;
-  const auto of_group = rules.find(group);
-  if (of_group == rules.end()) return Json::array();
-  for (const auto* rule : of_group->second) {
+  vpc::for_each_rule(state, group, [&](const auto& rule) {
     const auto& permission = rule->permission;
-    if (permission.egress != egress) continue;
+    if (permission.egress != egress) return;
     auto& json = grouped[{permission.protocol, permission.from_port, permission.to_port}];
     if (json.is_null()) {
       json = {{"IpProtocol", protocol_text(permission.protocol)},
@@ -160,7 +152,7 @@ Json ip_permissions(const RulesByGroup& rules, const vpc::SecurityGroupId& group
     }
     const bool by_cidr = std::holds_alternative<Ipv4Cidr>(permission.peer);
     json[by_cidr ? "IpRanges" : "UserIdGroupPairs"].push_back(peer_json(*rule));
-  }
+  });
   Json list = Json::array();
   for (auto& [key, json] : grouped)
     list.push_back(std::move(json));

@@ -17,12 +17,8 @@ Shape ip_permissions_shape();
 /// forms).
 Result<std::vector<vpc::AuthorizeSecurityGroup::Entry>> permissions(const Json& parameters, bool egress);
 
-/// The rules of each group, in the order of their ids. Points into the state.
-using RulesByGroup = std::map<vpc::SecurityGroupId, std::vector<const vpc::SecurityGroupRule*>>;
-RulesByGroup rules_by_group(const vpc::State& state);
-
 /// The group's rules of one direction as IpPermissions: one per protocol and ports.
-Json ip_permissions(const RulesByGroup& rules, const vpc::SecurityGroupId& group, bool egress);
+Json ip_permissions(const vpc::State& state, const vpc::SecurityGroupId& group, bool egress);
 
 /// "tcp", "udp", "icmp", "-1" or the number.
 std::string protocol_text(int protocol);

@@ -13,11 +13,11 @@ std::string arn(const vpc::SecurityGroup& group) {
          group.id.text();
 }
 
-Json to_json(const RulesByGroup& rules, const vpc::SecurityGroup& group) {
+Json to_json(const vpc::State& state, const vpc::SecurityGroup& group) {
   Json json{{"Description", group.description},
             {"GroupName", group.name},
-            {"IpPermissions", ip_permissions(rules, group.id, false)},
-            {"IpPermissionsEgress", ip_permissions(rules, group.id, true)},
+            {"IpPermissions", ip_permissions(state, group.id, false)},
+            {"IpPermissionsEgress", ip_permissions(state, group.id, true)},
             {"OwnerId", group.account.text},
             {"GroupId", group.id.text()},
             {"SecurityGroupArn", arn(group)},
@@ -44,7 +44,6 @@ Json reply_create(const vpc::Applied& applied, const vpc::AccountId&, const Json
 }
 
 Result<Json> read(const vpc::State& state, const vpc::AccountId& account, const Json& parameters) {
-  const RulesByGroup rules = rules_by_group(state);
   const Description<vpc::SecurityGroup> description{
       .ids_member = "GroupIds",
       .list_member = "SecurityGroups",
@@ -53,7 +52,7 @@ Result<Json> read(const vpc::State& state, const vpc::AccountId& account, const 
                   {"vpc-id", [](const vpc::SecurityGroup& g) { return Values{g.vpc.text()}; }},
                   {"description", [](const vpc::SecurityGroup& g) { return Values{g.description}; }},
                   {"owner-id", [](const vpc::SecurityGroup& g) { return Values{g.account.text}; }}},
-      .to_json = [&rules](const vpc::SecurityGroup& group) { return to_json(rules, group); }};
+      .to_json = [&state](const vpc::SecurityGroup& group) { return to_json(state, group); }};
   return describe(state, account, state.security_groups, parameters, description);
 }
 

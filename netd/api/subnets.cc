@@ -9,18 +9,11 @@ namespace {
 constexpr const char* kNoIpv6 = "Caisson has IPv4 only.";
 constexpr std::uint64_t kReservedAddresses = 5;
 
-using AddressesInUse = std::map<vpc::SubnetId, std::uint64_t>;
-
-AddressesInUse count_addresses(const vpc::State& state) {
-  AddressesInUse used;
-  for (const auto& [id, interface] : state.network_interfaces)
-    used[interface->subnet] += interface->addresses().size();
-  return used;
-}
-
-Json to_json(const vpc::Subnet& subnet, const AddressesInUse& in_use) {
-  const auto used = in_use.find(subnet.id);
-  const auto free = subnet.cidr.size() - kReservedAddresses - (used == in_use.end() ? 0 : used->second);
+Json to_json(const vpc::State& state, const vpc::Subnet& subnet) {
+  const auto& addresses = state.index.addresses;
+  const std::size_t used =
+      addresses.rank({subnet.id, subnet.cidr.last()}) - addresses.rank({subnet.id, subnet.cidr.base()});
+  const auto free = subnet.cidr.size() - kReservedAddresses - used;
   Json json{{"AvailabilityZone", subnet.availability_zone},
             {"AvailabilityZoneId", zone_id(subnet.availability_zone)},
             {"AvailableIpAddressCount", free},
@@ -75,11 +68,10 @@ Result<vpc::Command> decode_create(const Json& parameters) {
 
 Json reply_create(const vpc::Applied& applied, const vpc::AccountId&, const Json&) {
   const auto* subnet = vpc::find(applied.state.subnets, *vpc::SubnetId::parse(applied.ids.front()));
-  return {{"Subnet", to_json(*subnet, {})}};
+  return {{"Subnet", to_json(applied.state, *subnet)}};
 }
 
 Result<Json> read(const vpc::State& state, const vpc::AccountId& account, const Json& parameters) {
-  const AddressesInUse in_use = count_addresses(state);
   const auto cidr_of = [](const vpc::Subnet& s) { return Values{s.cidr.text()}; };
   const Description<vpc::Subnet> description{
       .ids_member = "SubnetIds",
@@ -91,7 +83,7 @@ Result<Json> read(const vpc::State& state, const vpc::AccountId& account, const 
                   {"availability-zone", [](const vpc::Subnet& s) { return Values{s.availability_zone}; }},
                   {"owner-id", [](const vpc::Subnet& s) { return Values{s.account.text}; }},
                   {"state", [](const vpc::Subnet&) { return Values{"available"}; }}},
-      .to_json = [&in_use](const vpc::Subnet& subnet) { return to_json(subnet, in_use); }};
+      .to_json = [&state](const vpc::Subnet& subnet) { return to_json(state, subnet); }};
   return describe(state, account, state.subnets, parameters, description);
 }
 

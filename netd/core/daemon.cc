@@ -77,6 +77,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Store store, Fabric fabric) {
       raw->changed_ = true;
   });
   daemon->writer_ = std::thread([raw = daemon.get()] { raw->run(); });
+  daemon->sweeper_ = std::thread([raw = daemon.get()] { raw->sweep_maps(); });
   return daemon;
 }
 
@@ -86,7 +87,9 @@ Daemon::~Daemon() {
     stopping_ = true;
   }
   queue_changed_.notify_all();
+  stopped_.notify_all();
   if (writer_.joinable()) writer_.join();
+  if (sweeper_.joinable()) sweeper_.join();
   if (watcher_.joinable()) {
     watch_->stop();
     watcher_.join();
@@ -206,7 +209,7 @@ void Daemon::run() {
       check();
     }
     if (Slots::Clock::now() >= next_sweep) {
-      sweep();
+      tidy();
       next_sweep = Slots::Clock::now() + kSweepInterval;
     }
     lock.lock();
@@ -235,12 +238,20 @@ void Daemon::check() {
   if (!reconciler_->degraded()) spdlog::info("kernel and model agree again");
 }
 
-void Daemon::sweep() {
+void Daemon::tidy() {
   check();
   slots_->return_unclaimed(Slots::Clock::now());
   grow();
-  if (const Status done = sweep_flows(fabric_.datapath()); !done)
-    spdlog::warn("sweep: {}", done.error().text());
+}
+
+void Daemon::sweep_maps() {
+  Sweep sweep(fabric_.datapath());
+  std::unique_lock lock(queue_mutex_);
+  while (!stopped_.wait_for(lock, kSweepInterval, [&] { return stopping_; })) {
+    lock.unlock();
+    if (const Status done = sweep.step(); !done) spdlog::warn("sweep: {}", done.error().text());
+    lock.lock();
+  }
 }
 
 void Daemon::grow_if_low(const std::string& interface) {
@@ -263,11 +274,7 @@ void Daemon::grow() {
 
 /// The counts of ports that are gone stay in the sum over all, and nowhere else.
 Status Daemon::sweep_ports() {
-  Result<std::set<std::uint32_t>> ports = Error{};
-  {
-    const std::lock_guard lock(kernel_mutex_);
-    ports = fabric_.link_indexes();
-  }
+  const auto ports = reconciler_->ports();
   TRY(const auto present, ports);
   const std::lock_guard lock(drops_mutex_);
   TRY(const auto gone, sweep_drops(fabric_.datapath(), present));

@@ -50,7 +50,10 @@ class Daemon : public Backend {
   void post(std::function<void()> work);
   void run();
   void check();
-  void sweep();
+  /// The writer's: every two seconds, what is amiss and slots that nobody claims.
+  void tidy();
+  /// A thread of its own, since its cost grows with the flows.
+  void sweep_maps();
   void grow();
   Status sweep_ports();
 
@@ -73,8 +76,10 @@ class Daemon : public Backend {
   std::mutex queue_mutex_;
   std::condition_variable queue_changed_;
   std::deque<std::function<void()>> queue_;
+  std::condition_variable stopped_;
   bool stopping_ = false;
   std::thread writer_;
+  std::thread sweeper_;
 };
 
 }  // namespace caisson::netd::core

@@ -4,7 +4,9 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/bytes.hh"
 #include "netd/bpf/caisson_abi.h"
@@ -40,7 +42,10 @@ std::string time_text(std::uint64_t nanoseconds) {
   return text.data();
 }
 
-Json interface_json(const vpc::NetworkInterface& interface, const std::vector<Slots::View>& slots) {
+/// Slots by the network interface that they are attached to.
+using SlotsByInterface = std::multimap<std::string_view, const Slots::View*>;
+
+Json interface_json(const vpc::NetworkInterface& interface, const SlotsByInterface& slots) {
   Json groups = Json::array();
   for (const auto& group : interface.groups) {
     groups.push_back(group.text());
@@ -55,8 +60,9 @@ Json interface_json(const vpc::NetworkInterface& interface, const std::vector<Sl
     shown["Attachment"] = {{"InstanceId", "netns:" + interface.attachment->netns},
                            {"Port", vpc::member_port_name(interface.number)}};
   }
-  for (const auto& slot : slots) {
-    if (slot.eni != interface.id.text()) continue;
+  const auto [first, last] = slots.equal_range(interface.id.text());
+  for (auto row = first; row != last; ++row) {
+    const Slots::View& slot = *row->second;
     shown["Slots"].push_back({{"Slot", slot.slot},
                               {"Tap", slot.tap},
                               {"State", slot.state},
@@ -66,14 +72,19 @@ Json interface_json(const vpc::NetworkInterface& interface, const std::vector<Sl
   return shown;
 }
 
-Json subnet_json(const vpc::State& state, const vpc::Subnet& subnet, const std::vector<Slots::View>& slots) {
+Json subnet_json(const vpc::State& state, const vpc::Subnet& subnet, const SlotsByInterface& slots) {
   Json shown{{"SubnetId", subnet.id.text()},
              {"CidrBlock", subnet.cidr.text()},
              {"Bridge", vpc::bridge_name(subnet.id)},
              {"NetworkInterfaces", Json::array()}};
-  for (const auto& [id, interface] : state.network_interfaces) {
-    if (interface->subnet == subnet.id)
-      shown["NetworkInterfaces"].push_back(interface_json(*interface, slots));
+  std::set<vpc::NetworkInterfaceId> interfaces;  // each once, in the order of their ids
+  const auto& addresses = state.index.addresses;
+  for (auto row = addresses.lower_bound({subnet.id, {}});
+       row != addresses.end() && row->first.first == subnet.id; ++row) {
+    interfaces.insert(row->second);
+  }
+  for (const auto& id : interfaces) {
+    shown["NetworkInterfaces"].push_back(interface_json(*vpc::find(state.network_interfaces, id), slots));
   }
   return shown;
 }
@@ -81,6 +92,10 @@ Json subnet_json(const vpc::State& state, const vpc::Subnet& subnet, const std::
 }  // namespace
 
 Json describe(const vpc::State& state, const vpc::AccountId& account, const std::vector<Slots::View>& slots) {
+  SlotsByInterface by_interface;
+  for (const auto& slot : slots) {
+    if (!slot.eni.empty()) by_interface.emplace(slot.eni, &slot);
+  }
   Json vpcs = Json::array();
   for (const auto& [id, vpc] : state.vpcs) {
     if (vpc->account != account) continue;
@@ -88,8 +103,8 @@ Json describe(const vpc::State& state, const vpc::AccountId& account, const std:
                {"CidrBlock", vpc->cidr.text()},
                {"Managed", vpc->managed},
                {"Subnets", Json::array()}};
-    for (const auto& [subnet_id, subnet] : state.subnets) {
-      if (subnet->vpc == id) shown["Subnets"].push_back(subnet_json(state, *subnet, slots));
+    for (const auto& [subnet_id, subnet] : state.index.in(id).subnets) {
+      shown["Subnets"].push_back(subnet_json(state, *subnet, by_interface));
     }
     vpcs.push_back(std::move(shown));
   }

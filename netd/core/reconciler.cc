@@ -211,6 +211,11 @@ Result<reconcile::Indexes> Reconciler::members() {
   return indexes;
 }
 
+Result<std::set<std::uint32_t>> Reconciler::ports() {
+  const std::lock_guard lock(mutex_);
+  return fabric_.link_indexes();
+}
+
 std::string Reconciler::last_failure() const {
   const std::lock_guard lock(failure_mutex_);
   return last_failure_;

@@ -36,6 +36,9 @@ class Reconciler {
   /// Interface indexes of the members, by name.
   Result<reconcile::Indexes> members();
 
+  /// Interface indexes of all links in the fabric.
+  Result<std::set<std::uint32_t>> ports();
+
   /// Whether the last call left something undone; one such thing.
   [[nodiscard]] bool degraded() const { return !last_failure().empty(); }
   [[nodiscard]] std::string last_failure() const;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <ctime>
+#include <map>
+#include <vector>
 
 #include "base/bytes.hh"
 #include "netd/bpf/caisson_abi.h"
@@ -12,6 +14,8 @@ namespace {
 
 /// How long a record stays after its last packet: long enough for an operator to look.
 constexpr std::uint64_t kAuditIdle = 600 * CAISSON_NS;
+/// Of one large map in one step, about.
+constexpr std::size_t kMostEntries = 65536;
 
 std::uint64_t now() {
   timespec time{};
@@ -34,51 +38,61 @@ std::uint64_t idle_time(const Table& slots, const caisson_conntrack& entry, std:
   return is_orphan(slots, entry) ? std::min<std::uint64_t>(idle, CAISSON_IDLE_ORPHAN) : idle;
 }
 
+/// The interface that is not in `eni_flows` may have been made since that was read.
+bool is_gone(const kernel::Datapath& datapath, const Table& eni_flows, const std::string& number) {
+  return !eni_flows.contains(number) && datapath.get("eni_flows", number).empty();
+}
+
 /// Entries that no longer hold, or whose network interface is gone. `eni_flows` has the interfaces that there are.
-Status sweep_conntrack(const kernel::Datapath& datapath, const Table& eni_flows, std::uint64_t time) {
+Status sweep_conntrack(const kernel::Datapath& datapath, const Table& eni_flows, std::uint64_t time,
+                       kernel::Datapath::Cursor& cursor) {
   TRY(const auto slots, datapath.dump("slots"));
-  TRY(const auto tracked, datapath.dump("conntrack"));
-  for (const auto& [key, value] : tracked) {
-    const auto flow = value_of<caisson_flow_key>(key);
-    const auto entry = value_of<caisson_conntrack>(value);
-    const std::string number = bytes_of(flow.eni);
-    const bool has_interface = eni_flows.contains(number);
-    const bool holds =
-        time < entry.last_seen || time - entry.last_seen <= idle_time(slots, entry, flow.protocol);
-    if (has_interface && holds) continue;
-    TRYV(datapath.erase("conntrack", key));
-    if (!has_interface) continue;
-    const std::string freed = datapath.get("eni_freed", number);
-    TRYV(datapath.put("eni_freed", number, bytes_of(value_of<std::uint64_t>(freed) + 1)));
-  }
-  TRY(const auto freed, datapath.dump("eni_freed"));
+  std::vector<std::string> expired;
+  std::map<std::string, std::uint64_t> freed;
+  TRYV(datapath.visit_some(
+      "conntrack", kMostEntries, cursor, [&](std::string_view key, std::string_view value) {
+        const auto flow = value_of<caisson_flow_key>(key);
+        const auto entry = value_of<caisson_conntrack>(value);
+        const std::string number = bytes_of(flow.eni);
+        const bool holds =
+            time < entry.last_seen || time - entry.last_seen <= idle_time(slots, entry, flow.protocol);
+        const bool gone = is_gone(datapath, eni_flows, number);
+        if (holds && !gone) return;
+        expired.emplace_back(key);
+        if (!gone) ++freed[number];
+      }));
+  TRYV(datapath.erase_all("conntrack", expired));
   for (const auto& [number, count] : freed) {
-    if (!eni_flows.contains(number)) {
-      TRYV(datapath.erase("eni_freed", number));
-    }
+    const std::string before = datapath.get("eni_freed", number);
+    TRYV(datapath.put("eni_freed", number, bytes_of(value_of<std::uint64_t>(before) + count)));
   }
   return ok();
+}
+
+Status sweep_freed(const kernel::Datapath& datapath, const Table& eni_flows) {
+  std::vector<std::string> left;
+  TRYV(datapath.visit("eni_freed", [&](std::string_view number, std::string_view) {
+    if (is_gone(datapath, eni_flows, std::string(number))) left.emplace_back(number);
+  }));
+  return datapath.erase_all("eni_freed", left);
 }
 
 Status sweep_fragments(const kernel::Datapath& datapath, std::uint64_t time) {
-  TRY(const auto noted, datapath.dump("fragments"));
-  for (const auto& [key, value] : noted) {
+  std::vector<std::string> expired;
+  TRYV(datapath.visit("fragments", [&](std::string_view key, std::string_view value) {
     const auto began = value_of<caisson_fragment>(value).began;
-    if (time < began || time - began <= CAISSON_FRAGMENT_TIME) continue;
-    TRYV(datapath.erase("fragments", key));
-  }
-  return ok();
+    if (time > began && time - began > CAISSON_FRAGMENT_TIME) expired.emplace_back(key);
+  }));
+  return datapath.erase_all("fragments", expired);
 }
 
-Status sweep_records(const kernel::Datapath& datapath, std::uint64_t time) {
-  TRY(const auto records, datapath.dump("flows"));
-  for (const auto& [key, value] : records) {
+Status sweep_records(const kernel::Datapath& datapath, std::uint64_t time, kernel::Datapath::Cursor& cursor) {
+  std::vector<std::string> idle;
+  TRYV(datapath.visit_some("flows", kMostEntries, cursor, [&](std::string_view key, std::string_view value) {
     const auto record = value_of<caisson_audit>(value);
-    if (time > record.last_seen && time - record.last_seen > kAuditIdle) {
-      TRYV(datapath.erase("flows", key));
-    }
-  }
-  return ok();
+    if (time > record.last_seen && time - record.last_seen > kAuditIdle) idle.emplace_back(key);
+  }));
+  return datapath.erase_all("flows", idle);
 }
 
 }  // namespace
@@ -96,12 +110,13 @@ Result<std::map<std::string, double>> sweep_drops(const kernel::Datapath& datapa
   return gone;
 }
 
-Status sweep_flows(const kernel::Datapath& datapath) {
+Status Sweep::step() {
   const std::uint64_t time = now();
-  TRY(const auto interfaces, datapath.dump("eni_flows"));
-  TRYV(sweep_conntrack(datapath, interfaces, time));
-  TRYV(sweep_fragments(datapath, time));
-  return sweep_records(datapath, time);
+  TRY(const auto interfaces, datapath_.dump("eni_flows"));
+  TRYV(sweep_conntrack(datapath_, interfaces, time, tracked_));
+  TRYV(sweep_freed(datapath_, interfaces));
+  TRYV(sweep_fragments(datapath_, time));
+  return sweep_records(datapath_, time, records_);
 }
 
 }  // namespace caisson::netd::core

@@ -15,7 +15,18 @@ namespace caisson::netd::core {
 Result<std::map<std::string, double>> sweep_drops(const kernel::Datapath& datapath,
                                                   const std::set<std::uint32_t>& present);
 
-/// Gives the quota of each removed flow back to its network interface. One thread at a time.
-Status sweep_flows(const kernel::Datapath& datapath);
+/// Goes through the large maps again and again, a part in each step, so that a step's cost is bounded. Beside other
+/// threads that use the datapath; itself one thread's.
+class Sweep {
+ public:
+  explicit Sweep(const kernel::Datapath& datapath) : datapath_(datapath) {}
+  /// Gives the quota of each removed flow back to its network interface.
+  Status step();
+
+ private:
+  const kernel::Datapath& datapath_;
+  kernel::Datapath::Cursor tracked_;
+  kernel::Datapath::Cursor records_;
+};
 
 }  // namespace caisson::netd::core

@@ -45,6 +45,7 @@ class Maker {
   }
 
   [[nodiscard]] int commands() const { return commands_; }
+  [[nodiscard]] std::size_t subnets() const { return state_.subnets.size(); }
 
  private:
   [[noreturn]] static void fail(const std::string& name, const Error& error) {
@@ -137,7 +138,9 @@ int run(const Options& options) {
     if (place.account.text != "000000000001") continue;
     vpcs.push_back({{"VpcId", place.vpc}, {"SubnetId", place.subnet}});
   }
-  std::cout << Json{{"Commands", maker.commands()}, {"Vpcs", std::move(vpcs)}}.dump() << "\n";
+  std::cout
+      << Json{{"Commands", maker.commands()}, {"Subnets", maker.subnets()}, {"Vpcs", std::move(vpcs)}}.dump()
+      << "\n";
   return 0;
 }
 

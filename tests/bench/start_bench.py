@@ -1,0 +1,79 @@
+"""How long netd takes to serve again: from nothing but its store, as after a reboot, and over a fabric that is there.
+
+Beside it: the same links made by iproute2 in batches, the quickest way without code of one's own, on the same kernel.
+"""
+
+import contextlib
+import os
+import tempfile
+import time
+
+from bench import percentile, row, say, sized
+from netd import Netd, command
+
+VPCS = sized(1000, 10)
+INTERFACES = sized(5000, 50)
+SLOTS = sized(4000, 20)
+ROUNDS = sized(3, 1)
+NAMESPACE = "caisson-bstart-peer"
+
+
+def batches(subnets):
+    """Taps with alias, clsact and up, and bridges: the links of the fabric; neither programs nor maps."""
+    slots = [f"cs{slot:04x}" for slot in range(SLOTS)]
+    bridges = [f"br-{number:010x}" for number in range(subnets)]
+    return [
+        ("ip", [f"tuntap add dev {name} mode tap vnet_hdr" for name in slots]),
+        ("tc", [f"qdisc add dev {name} clsact" for name in slots]),
+        ("ip", [f"link set dev {name} alias caisson:{name} up" for name in slots]),
+        ("ip", [f"link add {name} type bridge" for name in bridges]),
+        ("ip", [f"link set dev {name} alias caisson:{name} up" for name in bridges]),
+    ]
+
+
+def by_commands(subnets):
+    command("ip", "netns", "add", NAMESPACE)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            files = []
+            for number, (tool, lines) in enumerate(batches(subnets)):
+                files.append((tool, os.path.join(folder, str(number))))
+                with open(files[-1][1], "w", encoding="ascii") as file:
+                    file.write("\n".join(lines) + "\n")
+            began = time.monotonic()
+            for tool, path in files:
+                command(tool, "-n", NAMESPACE, "-batch", path)
+            return time.monotonic() - began
+    finally:
+        command("ip", "netns", "delete", NAMESPACE)
+
+
+def main():
+    with contextlib.ExitStack() as left:
+        netd = Netd("bstart", SLOTS)
+        left.callback(netd.remove)
+        made = netd.make(VPCS, INTERFACES)
+        say(f"{VPCS} VPCs, {INTERFACES} network interfaces, {made['Subnets']} subnets, {SLOTS} slots; "
+            f"{made['Commands']} stored commands")
+        cold, warm, peer = [], [], []
+        for turn in range(ROUNDS):
+            if turn > 0:
+                netd.stop()
+                netd.remove_fabric()
+            cold.append(netd.start())
+            netd.stop()
+            warm.append(netd.start())
+            peer.append(by_commands(made["Subnets"]))
+            say(f"cold {cold[-1]:.2f} s, over what is there {warm[-1]:.2f} s, iproute2 {peer[-1]:.2f} s")
+        row("start", "iproute2_links_s", "s", percentile(peer, 50))
+        row("start", "cold_start_s", "s", percentile(cold, 50), percentile(peer, 50))
+        row("start", "restart_s", "s", percentile(warm, 50), percentile(peer, 50))
+        row("start", "netd_resident_mib", "MiB", netd.resident_mib())
+        maps = netd.maps()
+        row("start", "maps_mib", "MiB", sum(maps.values()))
+        for name, size in sorted(maps.items(), key=lambda item: -item[1]):
+            row("start", f"map_{name}_mib", "MiB", size)
+
+
+if __name__ == "__main__":
+    main()
