@@ -66,7 +66,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Store store, Fabric fabric) {
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(store), std::move(fabric)));
   daemon->reconciler_ = std::make_unique<Reconciler>(daemon->fabric_);
   TRYV(daemon->replay());
-  if (const Status done = daemon->reconciler_->apply_all(daemon->snapshot()); !done) {
+  if (const Status done = daemon->reconciler_->start(daemon->snapshot()); !done) {
     spdlog::error("recovery: {}", done.error().text());
   }
   daemon->slots_ = std::make_unique<Slots>(daemon->fabric_);

@@ -126,11 +126,13 @@ Result<std::set<std::uint32_t>> Fabric::link_indexes() {
 }
 
 Status Fabric::reattach_members() {
-  TRY(const auto observed, observe());
-  for (const auto& [name, port] : observed.members) {
-    TRYV(attach(kernel::Hook::kPort, port.index, name));
-  }
-  return ok();
+  TRY(const auto observed, observe_links());
+  return kernel::in_netns(netns_, [&]() -> Status {
+    for (const auto& [name, port] : observed.members) {
+      TRYV(datapath_.attach(kernel::Hook::kPort, port.index, name));
+    }
+    return ok();
+  });
 }
 
 void Fabric::add_link(const std::string& name, const kernel::Link& link,
@@ -178,8 +180,8 @@ Status Fabric::make_bridge(const reconcile::MakeBridge& made) {
   if (!found) {
     TRYV(links_.make_bridge(made.name, gateway_mac()));
   }
-  TRYV(links_.set_alias(made.name, made.alias));
-  return links_.set_up(made.name);
+  TRY(const auto index, links_.index_of(made.name));
+  return links_.finish(index, made.name, made.alias);
 }
 
 /// The veth with its programs. One that is there stays if its other end is where it belongs.

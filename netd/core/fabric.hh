@@ -73,7 +73,9 @@ class Fabric {
   Status make_uplink_veth();
   Status make_uplink();
   Status make_host_table();
+  Status make_taps();
   Status make_tap(std::uint32_t slot);
+  Status make_tap_inside(std::uint32_t slot, const kernel::Link* found);
   Status remove_surplus_taps();
   Status find_unrouted(const std::map<std::string, kernel::Link>& links,
                        const std::map<std::string, kernel::Link>& outer, reconcile::Amiss& amiss);

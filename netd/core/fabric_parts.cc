@@ -1,5 +1,7 @@
 // What every instance has, whatever its model is: made at the start, looked at and repaired afterwards. Each make_...()
 // does what is left to do, so that it serves an interrupted start and a damaged part as well.
+#include <net/if.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -53,10 +55,7 @@ Status Fabric::make_parts() {
   TRYV(make_table(nft_, kFabricTable, kernel::fabric_ruleset(kUplink), fabric_table_));
   TRYV(make_exit());
   TRYV(make_uplink());
-  for (std::uint32_t slot = 0; slot < options_.slots; ++slot) {
-    taps_.push_back(0);
-    TRYV(make_tap(slot));
-  }
+  TRYV(make_taps());
   return remove_surplus_taps();
 }
 
@@ -143,19 +142,39 @@ Result<Fd> Fabric::open_slot(std::uint32_t slot) const {
   return tap;
 }
 
+/// There are thousands: one thread enters the namespace for all of them, and one look finds those that are there.
+Status Fabric::make_taps() {
+  taps_.assign(options_.slots, 0);
+  TRY(const auto links, links_.list());
+  return kernel::in_netns(netns_, [&]() -> Status {
+    for (std::uint32_t slot = 0; slot < options_.slots; ++slot) {
+      const auto found = links.find(tap_name(slot));
+      TRYV(make_tap_inside(slot, found == links.end() ? nullptr : &found->second));
+    }
+    return ok();
+  });
+}
+
 Status Fabric::make_tap(std::uint32_t slot) {
+  const auto found = links_.find(tap_name(slot));
+  return kernel::in_netns(netns_, [&] { return make_tap_inside(slot, found ? &found.value() : nullptr); });
+}
+
+/// In the fabric's namespace. `found`: the link of that name, if there is one.
+Status Fabric::make_tap_inside(std::uint32_t slot, const kernel::Link* found) {
   const std::string name = tap_name(slot);
-  auto found = links_.find(name);
-  if (found && found.value().kind != "tun") return not_ours(name, instance_name(options_.instance));
-  if (!found) {
-    TRY(const Fd made, open_slot(slot));
-    TRY(found, links_.find(name));
+  if (found != nullptr && found->kind != "tun") return not_ours(name, instance_name(options_.instance));
+  std::uint32_t index = found == nullptr ? 0 : found->index;
+  if (found == nullptr) {
+    // One that was deleted comes back with the index that the maps and the slots know.
+    TRY(const Fd made, kernel::open_tap(name, taps_[slot]));
+    index = ::if_nametoindex(name.c_str());
+    if (index == 0) return Error::system(errno, "find link", name);
   }
-  TRYV(links_.set_alias(name, reconcile::alias_of("slot-" + std::to_string(slot))));
-  TRYV(attach(kernel::Hook::kPort, found.value().index, name));
-  TRYV(links_.set_up(name));
+  TRYV(datapath_.attach(kernel::Hook::kPort, index, name));
+  TRYV(links_.finish(index, name, reconcile::alias_of("slot-" + std::to_string(slot))));
   // The slots read it on other threads: it is written once, since a tap keeps its index.
-  if (taps_[slot] == 0) taps_[slot] = found.value().index;
+  if (taps_[slot] == 0) taps_[slot] = index;
   return ok();
 }
 

@@ -101,8 +101,12 @@ Status Reconciler::carry_out(const vpc::DesiredState& desired, bool all, Attempt
   return ok();
 }
 
-Result<Plan> Reconciler::plan_parts() {
-  TRY(const auto amiss, fabric_.amiss());
+Result<Plan> Reconciler::plan_parts(Scope scope) {
+  if (scope == Scope::kModel) return Plan();
+  reconcile::Amiss amiss;
+  if (scope == Scope::kAll) {
+    TRY(amiss, fabric_.amiss());
+  }
   TRY(const auto pins, fabric_.datapath().pins());
   auto plan = reconcile::diff_parts(amiss, pins.unknown);
   TRY(const auto interrupted, fabric_.interrupted_attaches());
@@ -113,10 +117,8 @@ Result<Plan> Reconciler::plan_parts() {
 Result<Reconciler::Failures> Reconciler::reconcile_all(const vpc::State& state, Scope scope) {
   known_.reset();
   Attempt attempt;
-  if (scope == Scope::kAll) {
-    TRY(const auto parts, plan_parts());
-    execute(parts, attempt);
-  }
+  TRY(const auto parts, plan_parts(scope));
+  execute(parts, attempt);
   TRY(attempt.observed, fabric_.observe());
   for (const auto& operation : reconcile::diff_links(vpc::compile(*written_), attempt.observed)) {
     failures_.emplace(text_of(operation), Error{});
@@ -174,6 +176,13 @@ Status Reconciler::apply_all(StatePointer state) {
   return conclude(std::move(failures));
 }
 
+Status Reconciler::start(StatePointer state) {
+  const std::lock_guard lock(mutex_);
+  auto failures = reconcile_all(*state, Scope::kStart);
+  written_ = std::move(state);
+  return conclude(std::move(failures));
+}
+
 Status Reconciler::apply(StatePointer state, const std::set<vpc::VpcId>& touched) {
   const std::lock_guard lock(mutex_);
   auto failures = known_ ? reconcile_part(*state, touched) : reconcile_all(*state, Scope::kModel);
@@ -186,7 +195,7 @@ Result<Plan> Reconciler::compare() {
   const auto desired = vpc::compile(*written_);
   TRY(const auto observed, fabric_.observe());
   TRY(const auto forbidden, fabric_.forbidden_exits());
-  TRY(auto plan, plan_parts());
+  TRY(auto plan, plan_parts(Scope::kAll));
   for (const auto& part :
        {reconcile::diff_links(desired, observed),
         reconcile::diff_tables(

@@ -26,6 +26,8 @@ class Reconciler {
   /// error: something failed that was not amiss before; a member of one account whose namespace is gone must not fail
   /// the requests of the others.
   Status apply_all(StatePointer state);
+  /// The same right after Fabric::open(), which leaves what every instance has as it should be.
+  Status start(StatePointer state);
   /// As apply_all(), where `state` differs in these VPCs alone from the one that was applied last. Reads the kernel
   /// only if what it holds is in doubt.
   Status apply(StatePointer state, const std::set<vpc::VpcId>& touched);
@@ -54,9 +56,10 @@ class Reconciler {
   };
   enum class Scope {
     kModel,  ///< what the model determines
+    kStart,  ///< and what an earlier daemon left behind
     kAll,    ///< and what every instance has
   };
-  Result<reconcile::Plan> plan_parts();
+  Result<reconcile::Plan> plan_parts(Scope scope);
   Result<Failures> reconcile_all(const vpc::State& state, Scope scope);
   Result<Failures> reconcile_part(const vpc::State& state, const std::set<vpc::VpcId>& touched);
   /// `all`: `desired` is all that there should be, not some VPCs' part of it.

@@ -38,12 +38,15 @@ class Maker {
     if (!stamped) fail(name, stamped.error());
     auto applied = vpc::apply(state_, stamped.value());
     if (!applied) fail(name, applied.error());
-    if (const Status done = store_.append(stored.dump()); !done) fail(name, done.error());
+    if (const auto done = store_.append(stored.dump()); !done) fail(name, done.error());
     state_ = applied.value().state;
     ++commands_;
     return netd::api::find_operation(name)->reply(applied.value(), account, parameters);
   }
 
+  [[nodiscard]] std::string default_group(const std::string& vpc) const {
+    return vpc::find(state_.vpcs, *vpc::VpcId::parse(vpc))->default_security_group.text();
+  }
   [[nodiscard]] int commands() const { return commands_; }
   [[nodiscard]] std::size_t subnets() const { return state_.subnets.size(); }
 
@@ -78,6 +81,7 @@ Place make_vpc(Maker& maker, int number) {
                                      {{"VpcId", place.vpc}, {"GroupName", name}, {"Description", name}},
                                      place.account)["GroupId"]);
   }
+  place.groups.push_back(maker.default_group(place.vpc));
   const Json postgres{{"IpProtocol", "tcp"},
                       {"FromPort", 5432},
                       {"ToPort", 5432},
@@ -101,20 +105,14 @@ void make_interface(Maker& maker, const Options& options, const Place& place, in
               place.account);
     return;
   }
-  // Functions with equal subnets and groups share an interface: each of these has another block of addresses.
-  const int in_vpc = number / options.vpcs;
-  std::string subnet = place.subnet;
-  if (in_vpc >= 3) {
-    const std::string block =
-        "10." + std::to_string(number % options.vpcs % 256) + "." + std::to_string(in_vpc) + ".0/24";
-    subnet = maker.ask("CreateSubnet", {{"VpcId", place.vpc}, {"CidrBlock", block}},
-                       place.account)["Subnet"]["SubnetId"];
+  // Functions with equal subnets and groups share an interface: each of these has another set of groups.
+  std::vector<std::string> groups;
+  for (std::size_t group = 0; group < place.groups.size(); ++group) {
+    if (((number / options.vpcs % 7 + 1) >> group & 1) != 0) groups.push_back(place.groups[group]);
   }
-  std::vector<std::string> groups = place.groups;
-  if (in_vpc % 3 != 2) groups = {place.groups[static_cast<std::size_t>(in_vpc % 3)]};
   maker.ask("EnsureFunctionInterface",
             {{"User", "function-" + std::to_string(number) + "#1"},
-             {"SubnetIds", {subnet}},
+             {"SubnetIds", {place.subnet}},
              {"SecurityGroupIds", groups}},
             place.account);
 }
@@ -152,7 +150,7 @@ int main(int count, char** words) {
   caisson::bench::Options options;
   app.add_option("path", options.path)->required();
   app.add_option("--vpcs", options.vpcs)->check(CLI::Range(1, 1000));
-  app.add_option("--interfaces", options.interfaces)->check(CLI::Range(0, 10000));
+  app.add_option("--interfaces", options.interfaces, "up to 7 for each VPC")->check(CLI::Range(0, 7000));
   app.add_option("--members", options.members);
   app.add_option("--namespace", options.prefix);
   CLI11_PARSE(app, count, words);

@@ -61,6 +61,10 @@ class Kernel {
   void perform(const reconcile::DeleteEntry& deleted) {
     RC_ASSERT(holds.tables[deleted.table].erase(deleted.key) == 1U);
   }
+  template <class Other>
+  void perform(const Other&) {
+    RC_FAIL("a plan of the model alone has no other steps");
+  }
 
   Dice& dice_;
   std::uint32_t index_ = 100;

@@ -220,6 +220,20 @@ Status Links::set_up(const std::string& name) {
   return change(socket_.get(), name, changes.get(), "bring up");
 }
 
+Status Links::finish(std::uint32_t index, const std::string& name, const std::string& alias) {
+  const MessagePtr message(nlmsg_alloc_simple(RTM_NEWLINK, 0));
+  const ifinfomsg header{.ifi_family = AF_UNSPEC,
+                         .__ifi_pad = 0,
+                         .ifi_type = 0,
+                         .ifi_index = static_cast<int>(index),
+                         .ifi_flags = IFF_UP,
+                         .ifi_change = IFF_UP};
+  (void)nlmsg_append(message.get(), const_cast<ifinfomsg*>(&header), sizeof header, NLMSG_ALIGNTO);
+  nla_put_string(message.get(), IFLA_IFALIAS, alias.c_str());
+  TRYV(checked(nl_send_auto(socket_.get(), message.get()), "bring up", name));
+  return checked(nl_wait_for_ack(socket_.get()), "bring up", name);
+}
+
 Status Links::set_arp_off(const std::string& name) {
   const LinkPtr changes(rtnl_link_alloc());
   rtnl_link_set_flags(changes.get(), IFF_NOARP);

@@ -53,6 +53,8 @@ class Links {
   Status enslave(const std::string& port, const std::string& bridge);
   Status set_alias(const std::string& name, const std::string& alias);
   Status set_up(const std::string& name);
+  /// Both at once, by the link's index: the alias first. `name` is for the error.
+  Status finish(std::uint32_t index, const std::string& name, const std::string& alias);
   Status set_arp_off(const std::string& name);
   /// One that is not there is a success.
   Status remove(const std::string& name);
