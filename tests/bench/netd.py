@@ -20,6 +20,15 @@ def command(*words):
     return subprocess.run(words, check=True, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE).stdout
 
 
+def delete_namespace(name, device, beside):
+    """Deletes the namespace and waits until the kernel has: it takes its links down later, thousands of them, and holds
+    back whoever makes some. `device`, in the namespace `beside`, is a veth whose other end is in the doomed one."""
+    command("ip", "netns", "delete", name)
+    harness.eventually(f"the end of {name}", lambda: subprocess.run(
+        ["ip", "-n", beside, "link", "show", "dev", device], check=False, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL).returncode != 0, seconds=300)
+
+
 class Connection(http.client.HTTPConnection):
     """HTTP over netd's socket, kept open from call to call."""
 
@@ -124,15 +133,17 @@ class Netd:
         return sizes
 
     def remove_fabric(self):
-        """As a reboot does: namespaces and pins go, the store stays."""
-        command("ip", "netns", "delete", self.fabric)
+        """As a reboot does: namespace and pins go, the store stays."""
+        delete_namespace(self.fabric, f"cu-{self.name}", self.host)
         shutil.rmtree(self.pins)
 
     def remove(self):
         if self.process is not None:
             self.stop()
         present = [line.split()[0] for line in command("ip", "netns", "list").splitlines() if line]
-        for namespace in [name for name in present if name == self.fabric or name.startswith(f"{self.host}")]:
+        if self.fabric in present and self.host in present:
+            self.remove_fabric()
+        for namespace in [name for name in present if name.startswith(self.host)]:
             for pid in map(int, command("ip", "netns", "pids", namespace).split()):
                 os.kill(pid, signal.SIGKILL)
                 harness.eventually("the end of a left netd", lambda left=pid: not harness.process_runs(left))
