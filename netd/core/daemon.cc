@@ -274,8 +274,7 @@ void Daemon::grow() {
 
 /// The counts of ports that are gone stay in the sum over all, and nowhere else.
 Status Daemon::sweep_ports() {
-  const auto ports = reconciler_->ports();
-  TRY(const auto present, ports);
+  TRY(const auto present, reconciler_->ports());
   const std::lock_guard lock(drops_mutex_);
   TRY(const auto gone, sweep_drops(fabric_.datapath(), present));
   for (const auto& [reason, count] : gone) {

@@ -109,6 +109,7 @@ Result<Plan> Reconciler::plan_parts(Scope scope) {
   }
   TRY(const auto pins, fabric_.datapath().pins());
   auto plan = reconcile::diff_parts(amiss, pins.unknown);
+  if (scope == Scope::kAll) return plan;
   TRY(const auto interrupted, fabric_.interrupted_attaches());
   plan.insert(plan.end(), interrupted.begin(), interrupted.end());
   return plan;
@@ -196,6 +197,8 @@ Result<Plan> Reconciler::compare() {
   TRY(const auto observed, fabric_.observe());
   TRY(const auto forbidden, fabric_.forbidden_exits());
   TRY(auto plan, plan_parts(Scope::kAll));
+  TRY(const auto interrupted, fabric_.interrupted_attaches());
+  plan.insert(plan.end(), interrupted.begin(), interrupted.end());
   for (const auto& part :
        {reconcile::diff_links(desired, observed),
         reconcile::diff_tables(

@@ -56,7 +56,7 @@ class Reconciler {
   };
   enum class Scope {
     kModel,  ///< what the model determines
-    kStart,  ///< and what an earlier daemon left behind
+    kStart,  ///< and, while no slot is served, what an earlier daemon left behind
     kAll,    ///< and what every instance has
   };
   Result<reconcile::Plan> plan_parts(Scope scope);

@@ -16,7 +16,7 @@ class Sweep : public DatapathTest {
     maps_.emplace(std::move(loaded).value());
   }
 
-  void sweep() { ASSERT_TRUE(netd::core::sweep_flows(*maps_).has_value()); }
+  void sweep() { ASSERT_TRUE(netd::core::Sweep(*maps_).step().has_value()); }
 
   void age(std::uint64_t nanoseconds) {
     for (const auto& [key, value] : datapath_.dump("conntrack")) {
