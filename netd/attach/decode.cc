@@ -37,15 +37,23 @@ const std::map<std::string, Members>& operations() {
   return kAll;
 }
 
+/// CBOR's reader takes any bytes for text; JSON's writer, in the log and the store, throws over what is not UTF-8.
+bool is_text(const Json& value) {
+  if (!value.is_string()) return false;
+  const auto& text = value.get_ref<const std::string&>();
+  if (std::all_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) >= 0; }))
+    return true;
+  return Json::accept('"' + text + '"');
+}
+
 bool fits(const Json& value, Kind kind) {
   switch (kind) {
     case Kind::kText:
-      return value.is_string();
+      return is_text(value);
     case Kind::kNumber:
       return value.is_number_unsigned() && value.get<std::uint64_t>() <= 0xffffffffU;
     case Kind::kTexts:
-      return value.is_array() &&
-             std::all_of(value.begin(), value.end(), [](const Json& item) { return item.is_string(); });
+      return value.is_array() && std::all_of(value.begin(), value.end(), is_text);
   }
   return false;
 }

@@ -43,6 +43,14 @@ TEST(DecodeRequest, TakesWhatAnOperationNeedsAndNothingElse) {
   EXPECT_FALSE(is_request(Json::array()));
 }
 
+TEST(DecodeRequest, TextIsUtf8) {
+  EXPECT_TRUE(is_request({{"op", "Attach"}, {"slot", 3}, {"eni", "\xc3\xa9"}}));
+  EXPECT_FALSE(is_request({{"op", "Attach"}, {"slot", 3}, {"eni", "\xff"}}));
+  Json ensure = {{"op", "EnsureFunctionInterface"}, {"account", "1"}, {"user", "u"}, {"subnets", {"\xc3"}}};
+  ensure["groups"] = Json::array();
+  EXPECT_FALSE(is_request(ensure));
+}
+
 TEST(DecodeRequest, RefusesWhatIsNestedOrNoWholeItem) {
   EXPECT_FALSE(decode_request(""));
   EXPECT_FALSE(decode_request(std::string(1 << 20, '\x81')));
