@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/request_scope.hh"
 #include "netd/client/attach_protocol.hh"
 
 namespace caisson::netd {
@@ -98,6 +99,19 @@ TEST(AttachClient, EnsureSendsItsMembersAndReadsTheInterfaces) {
                                   {"user", "f#1"},
                                   {"subnets", {"subnet-01", "subnet-02"}},
                                   {"groups", {"sg-01"}}}));
+}
+
+TEST(AttachClient, NamesTheRequestThatItWorksFor) {
+  Peer peer;
+  {
+    const RequestScope scope("0c1d-77");
+    peer.answer(Json{{"ok", true}});
+    ASSERT_TRUE(peer.client().seal(3));
+    EXPECT_EQ(peer.request(), Json({{"op", "Seal"}, {"slot", 3}, {"request", "0c1d-77"}}));
+  }
+  peer.answer(Json{{"ok", true}});
+  ASSERT_TRUE(peer.client().seal(3));
+  EXPECT_EQ(peer.request(), Json({{"op", "Seal"}, {"slot", 3}}));
 }
 
 TEST(AttachClient, LeaseTakesTheTap) {
