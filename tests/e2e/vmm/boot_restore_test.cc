@@ -13,7 +13,7 @@ namespace caisson::vmm::test {
 namespace {
 
 constexpr const char* kCode = R"(
-import os, random, ssl, sys, time, uuid
+import os, random, socket, ssl, sys, time, uuid
 
 COUNT = 0
 ssl.RAND_bytes(1)  # seeds OpenSSL's generator before the snapshot
@@ -49,6 +49,18 @@ def handler(event, context):
         return {"uid": os.getuid(), "groups": os.getgroups(), "CapEff": status["CapEff"], "CapBnd": status["CapBnd"],
                 "NoNewPrivs": status["NoNewPrivs"], "root": refused("/var/task/x"), "port": refused("/dev/vport0p1"),
                 "env": dict(os.environ), "layer": open("/opt/a").read() if os.path.exists("/opt/a") else None}
+    if action == "clone":
+        def port(kind):
+            with socket.socket(socket.AF_INET, kind) as one:
+                one.connect(("127.0.0.1", 9001))
+                return one.getsockname()[1]
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            boot = file.read().strip()
+        return {"tcp": [port(socket.SOCK_STREAM) for _ in range(16)],
+                "udp": [port(socket.SOCK_DGRAM) for _ in range(16)],
+                "monotonic": time.monotonic(), "time": time.time(), "boot_id": boot, "uuid1": str(uuid.uuid1()),
+                "kernel_uuid": open("/proc/sys/kernel/random/uuid").read().strip(), "hash": hash("clone"),
+                "pid": os.getpid()}
     print("handled", context.aws_request_id)
     return {"count": COUNT, "random": random.random(), "uuid": str(uuid.uuid4()), "urandom": os.urandom(16).hex(), "ssl": ssl.RAND_bytes(16).hex(),
             "time": time.time(), "remaining": context.get_remaining_time_in_millis(), "name": context.function_name,
@@ -126,6 +138,26 @@ TEST_F(BootRestore, ClonesShareTheInitAndNothingRandom) {
     EXPECT_NE(a[member], b[member]) << member;
   EXPECT_GT(a["remaining"], 5000);
   EXPECT_NE(first->log.find("handled r-1\n"), std::string::npos) << first->log;
+}
+
+TEST_F(BootRestore, ClonesDifferInPortsAndKernelUuidsAndHaveTheTimeOfTheirRestore) {
+  auto first = clone();
+  const auto a = first->response("r-1", {{"action", "clone"}});
+  // Restored later, so that a clock which came with the snapshot would show.
+  auto second = clone();
+  const auto b = second->response("r-1", {{"action", "clone"}});
+  // A TCP client's first port to a peer comes from a secret of the boot, which clones share, the next ones from random
+  // steps. netd tells clones apart by their slots' port blocks, whatever ports they take.
+  EXPECT_NE(a["tcp"], b["tcp"]);
+  EXPECT_NE(a["udp"], b["udp"]);
+  EXPECT_NE(a["kernel_uuid"], b["kernel_uuid"]);
+  EXPECT_NE(a["uuid1"], b["uuid1"]);
+  EXPECT_GT(b["time"], a["time"]);
+  EXPECT_NEAR(b["time"].get<double>(), static_cast<double>(realtime_ns()) / 1e9, 5);
+  // What init computed is the same, as it is for environments that Lambda restores.
+  EXPECT_EQ(a["hash"], b["hash"]);
+  EXPECT_EQ(a["pid"], b["pid"]);
+  std::printf("ports: tcp %s / %s\n", a["tcp"].dump().c_str(), b["tcp"].dump().c_str());
 }
 
 TEST_F(BootRestore, ManyClonesStartAtOnce) {
