@@ -101,7 +101,7 @@ lab_start_netd() {
   lab_ready netd --unix-socket "$LAB_RUN/netd.sock" http://localhost/healthz
 }
 
-# CAISSON_RUNNERD_OPTIONS: further options, for benchmarks.
+# CAISSON_RUNNERD_OPTIONS: further options, for benchmarks and tests.
 lab_start_runnerd() {
   local options
   read -ra options <<<"${CAISSON_RUNNERD_OPTIONS:-}"

@@ -3,12 +3,15 @@
 #include <poll.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <ctime>
 #include <deque>
 #include <optional>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "vmm/socket_io.hh"
@@ -28,6 +31,48 @@ const std::string* request_id_of(const T& message) {
   }
 }
 
+/// How much of a guest's log may be taken now: a bucket that leaks. A guest that logs without end would keep one of our
+/// threads, and a core, busy.
+class LogPace {
+ public:
+  void took(std::size_t bytes) {
+    settle();
+    level_ += static_cast<double>(bytes);
+  }
+  /// From when on more may be taken.
+  [[nodiscard]] AgentClient::Deadline next() {
+    settle();
+    const double excess = level_ - static_cast<double>(kLogBurstBytes);
+    if (excess <= 0) return since_;
+    const std::chrono::duration<double> wait(excess / static_cast<double>(kLogBytesPerSecond));
+    return since_ + std::chrono::ceil<std::chrono::milliseconds>(wait);
+  }
+
+ private:
+  void settle() {
+    const auto now = AgentClient::Clock::now();
+    const double leaked =
+        std::chrono::duration<double>(now - since_).count() * static_cast<double>(kLogBytesPerSecond);
+    level_ = std::max(0.0, level_ - leaked);
+    since_ = now;
+  }
+
+  double level_ = 0;
+  AgentClient::Deadline since_ = AgentClient::Clock::now();
+};
+
+/// Something to be done once if the wait lasts.
+struct Alarm {
+  AgentClient::Deadline at = AgentClient::Deadline::max();
+  const std::function<void()>* call = nullptr;
+
+  void ring_if_due() {
+    if (call == nullptr || AgentClient::Clock::now() < at) return;
+    (*std::exchange(call, nullptr))();
+    at = AgentClient::Deadline::max();
+  }
+};
+
 Error unexpected(const agent::GuestMessage& message, std::string_view wanted) {
   return {.code = "UnexpectedMessage",
           .message = "the guest said '" + std::string(agent::type_of(message)) + "' where '" +
@@ -44,11 +89,12 @@ struct AgentClient::Impl {
   agent::FrameReader frames;
   std::deque<agent::GuestMessage> queue;
   std::set<std::string> given_up;  ///< requests whose answer did not come in time
+  LogPace pace;
 
   /// Reads what is there. Logs go to the sink, the rest into the queue.
   Status take_arrived();
   Status send(const agent::HostMessage& message, Deadline deadline);
-  Result<agent::GuestMessage> receive(Deadline deadline, std::string_view wanted);
+  Result<agent::GuestMessage> receive(Deadline deadline, std::string_view wanted, Alarm alarm = {});
   template <class Answer>
   Result<Answer> call(const agent::HostMessage& message, Deadline deadline, std::string_view wanted);
   template <class Answer>
@@ -71,6 +117,7 @@ Status AgentClient::Impl::take_arrived() {
     TRY(auto message, agent::decode_guest_message(*body));
     if (const auto* text = std::get_if<agent::Log>(&message)) {
       log(text->bytes, text->dropped);
+      pace.took(text->bytes.size());
     } else if (!is_late_answer(message)) {
       if (queue.size() == kMaxQueuedMessages) return unexpected(message, "nothing");
       queue.push_back(std::move(message));
@@ -93,10 +140,18 @@ Status AgentClient::Impl::send(const agent::HostMessage& message, Deadline deadl
   }
 }
 
-Result<agent::GuestMessage> AgentClient::Impl::receive(Deadline deadline, std::string_view wanted) {
+Result<agent::GuestMessage> AgentClient::Impl::receive(Deadline deadline, std::string_view wanted,
+                                                       Alarm alarm) {
   while (queue.empty()) {
-    TRYV(wait_for(fd, POLLIN, deadline, wanted));
-    TRYV(take_arrived());
+    alarm.ring_if_due();
+    const Deadline until = std::min(deadline, alarm.at);
+    if (const Deadline more = pace.next(); more > Clock::now()) {
+      std::this_thread::sleep_until(std::min(more, until));
+    } else if (auto ready = wait_for(fd, POLLIN, until, wanted); ready) {
+      TRYV(take_arrived());
+    } else if (Clock::now() < until || until == deadline) {
+      return std::move(ready).error();
+    }
     // A guest that logs without end must not hold us beyond the deadline.
     if (queue.empty() && Clock::now() >= deadline) return timed_out(wanted);
   }
@@ -151,14 +206,16 @@ Status AgentClient::thawed(const agent::Thawed& request, Deadline deadline) {
   return ok();
 }
 
-Result<AgentClient::InvokeResult> AgentClient::invoke(const agent::Invoke& request, Deadline deadline) {
+Result<AgentClient::InvokeResult> AgentClient::invoke(const agent::Invoke& request, Deadline deadline,
+                                                      Deadline alarm_at, const std::function<void()>& alarm) {
   if (auto sent = impl_->send(request, deadline); !sent) {
     Error error = std::move(sent).error();
     // Half an event may be on its way: nothing can follow it.
     if (error.code == "Timeout") error.code = "Disconnected";
     return error;
   }
-  auto received = impl_->receive(deadline, "response");
+  auto received =
+      impl_->receive(deadline, "response", alarm ? Alarm{.at = alarm_at, .call = &alarm} : Alarm{});
   if (!received) {
     if (received.error().code == "Timeout") impl_->given_up.insert(request.request_id);
     return std::move(received).error();

@@ -21,12 +21,16 @@ namespace caisson::vmm {
 /// after an invoke, by nothing else after the others), "Disconnected" when the peer closed or did not even take the request,
 /// "MalformedMessage" and "UnexpectedMessage" when the guest broke the protocol, or the errno of the socket.
 /// After any error but Timeout of invoke the microVM must be killed.
+inline constexpr std::size_t kLogBurstBytes = 1 << 20;
+inline constexpr std::size_t kLogBytesPerSecond = 2 << 20;
+
 class AgentClient {
  public:
   using Clock = std::chrono::steady_clock;
   using Deadline = Clock::time_point;
   /// Called from within the calls below, for each piece of log that arrives: what the runtime wrote, and how
-  /// many bytes before it were dropped in the guest. At most agent::kMaxLogBytes.
+  /// many bytes before it were dropped in the guest. At most agent::kMaxLogBytes. More than kLogBurstBytes at once and
+  /// kLogBytesPerSecond in the long run is not taken: the guest waits, and whoever waits for the guest's answer.
   using LogSink = std::function<void(std::string_view bytes, std::int64_t dropped)>;
 
   AgentClient(int agent_fd, LogSink log);
@@ -45,8 +49,10 @@ class AgentClient {
 
   using InvokeResult = std::variant<agent::Response, agent::InvokeError>;
   /// The answer is for request.request_id; an answer to another id is "UnexpectedMessage", but for one that a
-  /// preceding invoke with a Timeout had asked for: that is dropped.
-  Result<InvokeResult> invoke(const agent::Invoke& request, Deadline deadline);
+  /// preceding invoke with a Timeout had asked for: that is dropped. `alarm` is called, once, if the answer has not
+  /// come by `alarm_at`.
+  Result<InvokeResult> invoke(const agent::Invoke& request, Deadline deadline,
+                              Deadline alarm_at = Deadline::max(), const std::function<void()>& alarm = {});
 
   Status reset(Deadline deadline);
 

@@ -35,12 +35,16 @@ std::string read_text(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-Status write_text(const std::string& path, const std::string& text) {
-  const Fd file = Fd::own(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file) return Error::system(errno, "open", path);
+Status write_to(const Fd& file, const std::string& text, const std::string& path) {
   if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
     return Error::system(errno, "write '" + text + "' to", path);
   return ok();
+}
+
+Status write_text(const std::string& path, const std::string& text) {
+  const Fd file = Fd::own(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file) return Error::system(errno, "open", path);
+  return write_to(file, text, path);
 }
 
 Status write_all(const std::string& folder, const std::vector<CgroupWrite>& writes) {
@@ -193,9 +197,28 @@ std::vector<int> Cgroup::tasks_fds() const {
   return raw;
 }
 
-Status Cgroup::cap_cpu(std::uint32_t millis) const {
+Status Cgroup::set_cpu_cap(std::uint32_t millis) {
   for (std::size_t i = 0; i < folders_.size(); ++i) {
-    TRYV(write_all(folders_[i], cpu_cap_writes(version_, controllers_[i], millis)));
+    for (CpuCap& cap : cpu_cap(version_, controllers_[i], cpu_share_, millis)) {
+      const std::string path = folders_[i] + "/" + cap.file;
+      cap_files_.push_back(Fd::own(::open(path.c_str(), O_WRONLY | O_CLOEXEC)));
+      if (!cap_files_.back()) return Error::system(errno, "open", path);
+      caps_.push_back(std::move(cap));
+    }
+  }
+  return ok();
+}
+
+Status Cgroup::cap_cpu() {
+  for (std::size_t i = 0; i < caps_.size(); ++i) {
+    TRYV(write_to(cap_files_[i], caps_[i].capped, caps_[i].file));
+  }
+  return ok();
+}
+
+Status Cgroup::free_cpu() {
+  for (std::size_t i = 0; i < caps_.size(); ++i) {
+    TRYV(write_to(cap_files_[i], caps_[i].free, caps_[i].file));
   }
   return ok();
 }
@@ -224,6 +247,7 @@ Status CgroupTree::start_cleaner() {
 Result<Cgroup> CgroupTree::make(const std::string& name, const CgroupLimits& limits) const {
   Cgroup group;
   group.version_ = layout_.version;
+  group.cpu_share_ = limits.cpu_millis;
   for (const auto& hierarchy : layout_.hierarchies) {
     const std::string folder = hierarchy.parent + "/" + name;
     if (::mkdir(folder.c_str(), 0755) != 0) {

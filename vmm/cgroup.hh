@@ -23,8 +23,11 @@ class Cgroup {
   [[nodiscard]] int folder_fd() const { return folder_.get(); }
   /// v1: for ChildSpec::cgroup_tasks; empty with v2.
   [[nodiscard]] std::vector<int> tasks_fds() const;
-  /// Errors: those of writing, with the file's name.
-  [[nodiscard]] Status cap_cpu(std::uint32_t millis) const;
+  /// Prepares the cap; until cap_cpu() there is none. Errors: those of writing, with the file's name.
+  [[nodiscard]] Status set_cpu_cap(std::uint32_t millis);
+  /// Two states; some microseconds each. To be called by one thread at a time, after set_cpu_cap().
+  [[nodiscard]] Status cap_cpu();
+  [[nodiscard]] Status free_cpu();
   /// Where the group is: a folder for each hierarchy.
   [[nodiscard]] const std::vector<std::string>& folders() const { return folders_; }
 
@@ -35,6 +38,9 @@ class Cgroup {
   std::vector<std::string> folders_;
   std::vector<Fd> tasks_;
   Fd folder_;
+  std::uint32_t cpu_share_ = 0;
+  std::vector<CpuCap> caps_;
+  std::vector<Fd> cap_files_;
 };
 
 /// The folder that holds all groups of an instance. Thread-safe once opened.

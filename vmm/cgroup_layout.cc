@@ -9,7 +9,11 @@ namespace caisson::vmm {
 namespace {
 
 constexpr std::array<const char*, 3> kControllers = {"memory", "cpu", "pids"};
-constexpr std::uint64_t kPeriodUs = 100'000;
+constexpr std::uint64_t kPeriodUs = 10'000;
+/// The kernel takes no shorter quota.
+constexpr std::uint64_t kLeastQuotaUs = 1'000;
+constexpr std::uint64_t kLongestPeriodUs = 1'000'000;
+constexpr std::uint64_t kStepBack = 8;
 
 struct Mount {
   std::string root;   ///< the group that is mounted
@@ -140,16 +144,20 @@ std::vector<CgroupWrite> limit_writes(CgroupVersion version, const std::string& 
   return {{"pids.max", pids}};
 }
 
-std::vector<CgroupWrite> cpu_cap_writes(CgroupVersion version, const std::string& controller,
-                                        std::uint32_t millis) {
-  // The kernel's least is 1 ms in a period.
-  const std::string quota = std::to_string(std::max<std::uint64_t>(millis * kPeriodUs / 1000, 1000));
-  const std::string period = std::to_string(kPeriodUs);
-  // Bursts came with Linux 5.14.
+std::vector<CpuCap> cpu_cap(CgroupVersion version, const std::string& controller, std::uint32_t share,
+                            std::uint32_t cap) {
+  const std::uint64_t millis = std::max<std::uint64_t>(cap, 1);
+  const std::uint64_t period_us = std::clamp(kLeastQuotaUs * 1000 / millis, kPeriodUs, kLongestPeriodUs);
+  const std::string quota = std::to_string(std::max(millis * period_us / 1000, kLeastQuotaUs));
+  const std::string period = std::to_string(period_us);
+  const std::uint64_t behind = share / kStepBack;
   if (version == CgroupVersion::kV2)
-    return {{"cpu.max", quota + " " + period}, {"cpu.max.burst", quota, true}};
+    return {{"cpu.max", quota + " " + period, "max " + period},
+            {"cpu.weight", weight(behind), weight(share)}};
   if (controller != "cpu") return {};
-  return {{"cpu.cfs_period_us", period}, {"cpu.cfs_quota_us", quota}, {"cpu.cfs_burst_us", quota, true}};
+  return {{"cpu.cfs_period_us", period, period},
+          {"cpu.cfs_quota_us", quota, "-1"},
+          {"cpu.shares", shares(behind), shares(share)}};
 }
 
 std::vector<CgroupWrite> parent_writes(CgroupVersion version, const std::string& controller, unsigned cpus) {

@@ -63,10 +63,19 @@ struct CgroupLimits {
 std::vector<CgroupWrite> limit_writes(CgroupVersion version, const std::string& controller,
                                       const CgroupLimits& limits);
 
-/// At most this much CPU time, in thousandths of one CPU, also when CPUs are idle; unused time of the last 100 ms may
-/// be made up for. Empty for a folder without the cpu controller.
-std::vector<CgroupWrite> cpu_cap_writes(CgroupVersion version, const std::string& controller,
-                                        std::uint32_t millis);
+/// A file that takes part in a CPU cap, and its texts. The cap is in thousandths of one CPU and holds also when CPUs are
+/// idle. Its periods are short, so that one who uses up his time holds nobody up for long; a long quota would be spent
+/// at once. When CPUs are short, a capped group steps back: its weight is an eighth of what CgroupLimits gives it.
+struct CpuCap {
+  std::string file;
+  std::string capped;
+  std::string free;
+
+  bool operator==(const CpuCap&) const = default;
+};
+/// `share` is CgroupLimits::cpu_millis. Empty for a folder without the cpu controller.
+std::vector<CpuCap> cpu_cap(CgroupVersion version, const std::string& controller, std::uint32_t share,
+                            std::uint32_t cap);
 
 /// The weight of the parent: together microVMs count as one busy process on each CPU.
 std::vector<CgroupWrite> parent_writes(CgroupVersion version, const std::string& controller, unsigned cpus);

@@ -1,6 +1,7 @@
 // What an environment may take of the machine, by its function's memory size. Pure.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 #include "vmm/cgroup_layout.hh"
@@ -22,6 +23,10 @@ std::uint64_t environment_bytes(int memory_mib, vmm::Accelerator accelerator);
 /// The environment's CPU in thousandths: in proportion to memory, 1,769 MB are one CPU ("Lambda quotas, Memory"), but
 /// at least `min_millis`. The guest has one CPU, so more than 1000 serves QEMU's own threads.
 std::uint32_t cpu_millis(int memory_mib, std::uint32_t min_millis);
+
+/// An invocation's first time has no cap: most end within it, and a restored guest still has its code to translate or to
+/// fault in. A long one is capped from then on, and so is what a function leaves running behind its answer.
+inline constexpr std::chrono::milliseconds kUncappedTime{100};
 
 /// The limits of its group. The weight is proportional to memory, also where the cap is not.
 vmm::CgroupLimits limits_of(int memory_mib, vmm::Accelerator accelerator);

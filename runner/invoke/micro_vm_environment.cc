@@ -120,10 +120,11 @@ namespace {
 
 class MicroVmEnvironment : public Environment {
  public:
-  MicroVmEnvironment(std::shared_ptr<void> machine, const Slot& slot, vmm::MicroVm& vm, AgentClient& client,
-                     LogTail& log, std::chrono::milliseconds agent_timeout)
+  MicroVmEnvironment(std::shared_ptr<void> machine, const Slot& slot, vmm::Cgroup& cgroup, vmm::MicroVm& vm,
+                     AgentClient& client, LogTail& log, std::chrono::milliseconds agent_timeout)
       : machine_(std::move(machine)),
         slot_(slot),
+        cgroup_(cgroup),
         vm_(vm),
         agent_(client),
         log_(log),
@@ -134,15 +135,22 @@ class MicroVmEnvironment : public Environment {
     const auto now = std::chrono::system_clock::now();
     const auto deadline =
         std::chrono::floor<std::chrono::milliseconds>((now + invocation.timeout).time_since_epoch());
+    // A failure to cap is no reason to fail the caller, but to use the environment no more.
+    Status capped = cgroup_.free_cpu();
+    const auto cap = [&] {
+      if (capped) capped = cgroup_.cap_cpu();
+    };
     auto answer = agent_.invoke({.request_id = invocation.request_id,
                                  .deadline_ms = deadline.count(),
                                  .arn = invocation.arn,
                                  .trace_id = invocation.trace_id,
                                  .client_context = invocation.client_context,
                                  .payload = invocation.payload},
-                                begin + invocation.timeout);
+                                begin + invocation.timeout, begin + kUncappedTime, cap);
+    cap();
     Outcome outcome = answer ? from_answer(answer.value()) : broken(answer.error(), begin);
     outcome.log = log_.take();
+    outcome.usable = outcome.usable && capped;
     return outcome;
   }
 
@@ -179,6 +187,7 @@ class MicroVmEnvironment : public Environment {
 
   const std::shared_ptr<void> machine_;  ///< what the references below are parts of
   const Slot& slot_;
+  vmm::Cgroup& cgroup_;
   vmm::MicroVm& vm_;
   AgentClient& agent_;
   LogTail& log_;
@@ -289,8 +298,8 @@ Result<SnapshotPointer> MicroVmFactory::prepare(const Deployment& deployment) {
 std::unique_ptr<Environment> MicroVmFactory::finish(std::shared_ptr<Machine> machine) {
   vmm::MicroVm& vm = *machine->vm;
   AgentClient& client = *machine->agent;
-  return std::make_unique<MicroVmEnvironment>(machine, machine->slot, vm, client, *machine->log,
-                                              settings_.agent_timeout);
+  return std::make_unique<MicroVmEnvironment>(machine, machine->slot, *machine->cgroup, vm, client,
+                                              *machine->log, settings_.agent_timeout);
 }
 
 Result<std::unique_ptr<Environment>> MicroVmFactory::restore(const Deployment& deployment,
@@ -312,7 +321,7 @@ Result<std::unique_ptr<Environment>> MicroVmFactory::restore(const Deployment& d
   phases.end("acknowledge");
   TRYV(attach(*machine, deployment));
   phases.end("attach");
-  TRYV(machine->cgroup->cap_cpu(cpu_millis(deployment.settings.memory_mib, settings_.min_cpu_millis)));
+  TRYV(machine->cgroup->set_cpu_cap(cpu_millis(deployment.settings.memory_mib, settings_.min_cpu_millis)));
   return finish(std::move(machine));
 }
 
@@ -320,7 +329,7 @@ Result<std::unique_ptr<Environment>> MicroVmFactory::boot(const Deployment& depl
   TRY(Machine made, make_machine(deployment));
   auto machine = std::make_shared<Machine>(std::move(made));
   TRYV(boot_and_init(*machine, deployment, false));
-  TRYV(machine->cgroup->cap_cpu(cpu_millis(deployment.settings.memory_mib, settings_.min_cpu_millis)));
+  TRYV(machine->cgroup->set_cpu_cap(cpu_millis(deployment.settings.memory_mib, settings_.min_cpu_millis)));
   return finish(std::move(machine));
 }
 

@@ -4,7 +4,7 @@
 // - A slot is open only while the agent has acknowledged the clock (and, after a restore, entropy and seeds).
 // - A slot is sealed before its microVM is paused, and returned only when its QEMU is dead.
 // - A microVM's user is used by no other one that is alive; nor is its control group.
-// - Its CPU time is capped as soon as it is initialised or restored: these are work of ours.
+// - Its CPU time is capped from an invocation's first kUncappedTime on until the next invocation.
 #pragma once
 
 #include <atomic>

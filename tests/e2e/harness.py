@@ -196,6 +196,13 @@ class Lab:
         self.tools.append(tool)
         return tool
 
+    def client(self, script, *arguments):
+        """A tool that is a client of the daemons, with the lab's region and credentials."""
+        tool = Tool(self.host, [os.path.join(ROOT, "dev"), "lab", "exec", "--instance", self.name, "/usr/bin/python3",
+                                "-u", os.path.join(TOOLS, script), *map(str, arguments)])
+        self.tools.append(tool)
+        return tool
+
     # Functions, by the stock AWS CLI
 
     def aws(self, *arguments):

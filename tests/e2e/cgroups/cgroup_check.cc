@@ -110,10 +110,11 @@ void check_pids(const CgroupTree& tree) {
         "the fourth child was not the first to be refused");
 }
 
-/// CPU time that a spinning child gets in a second.
+/// A spinning child is held back while it is capped, and not when it is not.
 void check_cpu(const CgroupTree& tree) {
-  const Cgroup group = must(tree.make("vm-4", {.memory_bytes = kMemory, .cpu_millis = 72}), "make");
-  check(group.cap_cpu(200).has_value(), "cap_cpu");
+  Cgroup group = must(tree.make("vm-4", {.memory_bytes = kMemory, .cpu_millis = 72}), "make");
+  check(group.set_cpu_cap(72).has_value(), "set_cpu_cap");
+  check(group.cap_cpu().has_value(), "cap_cpu");
   const Child child = start(group, "spin");
   const std::string stat = path_of(group, "cpu.stat");
   const auto throttled = [&] {
@@ -124,6 +125,10 @@ void check_cpu(const CgroupTree& tree) {
   while (throttled() < 5 && Clock::now() < deadline)
     ::usleep(20'000);
   check(throttled() >= 5, "a spinning process was never throttled");
+  check(group.free_cpu().has_value(), "free_cpu");
+  const auto before = throttled();
+  ::usleep(300'000);
+  check(throttled() == before, "a spinning process was throttled without a cap");
   kill(child);
 }
 

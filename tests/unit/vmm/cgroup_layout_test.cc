@@ -113,14 +113,18 @@ TEST(CgroupLayout, WeightsStayInTheKernelsRange) {
   EXPECT_TRUE(parent_writes(CgroupVersion::kV1, "memory", 2).empty());
 }
 
-TEST(CgroupLayout, TheCapIsAQuotaOfAHundredMilliseconds) {
-  const auto v1 = cpu_cap_writes(CgroupVersion::kV1, "cpu", 500);
-  EXPECT_EQ(value(v1, "cpu.cfs_period_us"), "100000");
-  EXPECT_EQ(value(v1, "cpu.cfs_quota_us"), "50000");
-  EXPECT_TRUE(cpu_cap_writes(CgroupVersion::kV1, "memory", 500).empty());
-  EXPECT_EQ(value(cpu_cap_writes(CgroupVersion::kV2, "", 500), "cpu.max"), "50000 100000");
-  // The kernel takes no less than a millisecond.
-  EXPECT_EQ(value(cpu_cap_writes(CgroupVersion::kV2, "", 1), "cpu.max"), "1000 100000");
+TEST(CgroupLayout, TheCapIsAQuotaOfTenMillisecondsAndAnEighthOfTheWeight) {
+  const std::vector<CpuCap> v1 = {{"cpu.cfs_period_us", "10000", "10000"},
+                                  {"cpu.cfs_quota_us", "5000", "-1"},
+                                  {"cpu.shares", "128", "1024"}};
+  EXPECT_EQ(cpu_cap(CgroupVersion::kV1, "cpu", 1000, 500), v1);
+  EXPECT_TRUE(cpu_cap(CgroupVersion::kV1, "memory", 1000, 500).empty());
+  const std::vector<CpuCap> v2 = {{"cpu.max", "5000 10000", "max 10000"}, {"cpu.weight", "12", "100"}};
+  EXPECT_EQ(cpu_cap(CgroupVersion::kV2, "", 1000, 500), v2);
+  // The kernel takes no quota below a millisecond: small shares have longer periods.
+  EXPECT_EQ(cpu_cap(CgroupVersion::kV2, "", 72, 72).front().capped, "1000 13888");
+  EXPECT_EQ(cpu_cap(CgroupVersion::kV2, "", 72, 0).front().capped, "1000 1000000");
+  EXPECT_EQ(cpu_cap(CgroupVersion::kV2, "", 72, 5788).front().capped, "57880 10000");
 }
 
 }  // namespace
