@@ -79,6 +79,7 @@ PoolSettings pool_settings(const Options& options, vmm::Accelerator accelerator,
   settings.ages = {.freeze_after = std::chrono::milliseconds(options.freeze_after_ms),
                    .reclaim_after = std::chrono::seconds(options.reclaim_after_s)};
   settings.snapshot_bytes = options.snapshot_mib << 20;
+  settings.on_exhausted = [&metrics](const char* what) { metrics.count_exhausted(what); };
   settings.on_start = [&metrics](const char* what, double seconds, bool succeeded) {
     metrics.count_start(what, seconds, succeeded);
   };

@@ -164,13 +164,14 @@ Result<InvokeReply> Invoker::run(const InvokeRequest& request, InvokeRecord& rec
   auto lease = acquire(request, settings);
   if (!lease) {
     const Error& error = lease.error();
-    record.result = error.code == "TooManyRequestsException" ? "throttled" : "refused";
     if (error.code.starts_with("FunctionError.")) {
       record.result = "error";
       return init_error_reply(request, settings, error);
     }
-    if (error.code == "ResourceConflictException" || error.code.ends_with("IDException")) return error;
-    return to_lambda(error);
+    const bool is_lambdas = error.code == "ResourceConflictException" || error.code.ends_with("IDException");
+    Error answer = is_lambdas ? error : to_lambda(error);
+    record.result = answer.code == "TooManyRequestsException" ? "throttled" : "refused";
+    return answer;
   }
   record.start = lease.value().how();
   if (record.start == StartKind::kBooted) deployer_.warm_again(request.key);

@@ -41,6 +41,11 @@ struct Metrics::Impl {
           .Name("caisson_environment_start_failures_total")
           .Help("Restores, boots, thaws and preparations of snapshots that failed")
           .Register(registry);
+  prometheus::Family<prometheus::Counter>& exhausted =
+      prometheus::BuildCounter()
+          .Name("caisson_exhausted_total")
+          .Help("Times that something was refused, or a snapshot dropped, for want of what the label says")
+          .Register(registry);
   prometheus::Family<prometheus::Counter>& requests = prometheus::BuildCounter()
                                                           .Name("caisson_runner_requests_total")
                                                           .Help("API requests by operation and HTTP status")
@@ -81,6 +86,10 @@ void Metrics::count_start(const char* what, double seconds, bool succeeded) {
 
 void Metrics::count_restore_phase(const char* phase, double seconds) {
   impl_->restore_phases.Add({{"phase", phase}}, kSeconds).Observe(seconds);
+}
+
+void Metrics::count_exhausted(const char* what) {
+  impl_->exhausted.Add({{"what", what}}).Increment();
 }
 
 void Metrics::count_request(const std::string& operation, unsigned status) {

@@ -44,6 +44,10 @@ bool room_is_coming(const PoolView& pool) {
   });
 }
 
+const char* limit_in_the_way(const PoolView& pool) {
+  return pool.environments.size() >= pool.limits.environments ? "environments" : "memory";
+}
+
 std::optional<EnvironmentId> first_victim(const PoolView& pool) {
   const auto order = victims_of(pool);
   if (order.empty()) return std::nullopt;

@@ -79,6 +79,9 @@ std::optional<std::vector<EnvironmentId>> make_room(const PoolView& pool, std::u
 /// Which idle or frozen environment is to go first; nullopt: there is none.
 std::optional<EnvironmentId> first_victim(const PoolView& pool);
 
+/// Which limit keeps another environment of that size out: "environments" or "memory".
+const char* limit_in_the_way(const PoolView& pool);
+
 /// Do environments end without the end of an invocation? Then waiting helps.
 bool room_is_coming(const PoolView& pool);
 

@@ -117,6 +117,10 @@ void Pool::report(const char* what, Moment since, bool succeeded) const {
   settings_.on_start(what, std::chrono::duration<double>(Clock::now() - since).count(), succeeded);
 }
 
+void Pool::exhausted(const char* what) const {
+  if (settings_.on_exhausted) settings_.on_exhausted(what);
+}
+
 PoolView Pool::view_for(const Deployment& deployment) const {
   PoolView view{.environments = {}, .limits = settings_.limits};
   for (const auto& [id, entry] : entries_)
@@ -131,9 +135,13 @@ Result<Pool::Lease> Pool::acquire(const DeploymentPointer& deployment) {
   Lock lock(mutex_);
   while (!stopping_) {
     if (deployment->retired) return retired(*deployment);
+    const PoolView view = view_for(*deployment);
     const Choice choice =
-        choose(view_for(*deployment), {.deployment = deployment->id, .memory_bytes = memory_of(*deployment)});
-    if (choice.action == Action::kRefuse) return no_room();
+        choose(view, {.deployment = deployment->id, .memory_bytes = memory_of(*deployment)});
+    if (choice.action == Action::kRefuse) {
+      exhausted(limit_in_the_way(view));
+      return no_room();
+    }
     if (choice.action == Action::kWait) {
       if (changed_.wait_until(lock, deadline) == std::cv_status::timeout) return too_late();
       continue;
@@ -224,7 +232,14 @@ auto Pool::make_with_slot(Lock& lock, const Make& make) -> decltype(make()) {
     lock.unlock();
     auto made = make();
     lock.lock();
-    if (!lacks_slot(made) || !free_a_slot(lock, deadline)) return made;
+    if (!lacks_slot(made)) {
+      if (!made && made.error().code == "NoFreeUser") exhausted("users");
+      return made;
+    }
+    if (!free_a_slot(lock, deadline)) {
+      exhausted("slots");
+      return made;
+    }
   }
 }
 
@@ -280,7 +295,10 @@ Result<EnvironmentId> Pool::reserve(Lock& lock, const DeploymentPointer& deploym
       evict(lock, *victims);
       return id;
     }
-    if (changed_.wait_until(lock, deadline) == std::cv_status::timeout) return no_room();
+    if (changed_.wait_until(lock, deadline) == std::cv_status::timeout) {
+      exhausted(limit_in_the_way(view_for(*deployment)));
+      return no_room();
+    }
   }
   return too_late();
 }
@@ -320,6 +338,7 @@ void Pool::store(const DeploymentPointer& deployment, SnapshotPointer snapshot) 
   for (const std::string& id :
        surplus_snapshots(std::move(views), settings_.snapshot_bytes, deployment->id)) {
     snapshots_.erase(id);
+    exhausted("snapshots");
   }
 }
 

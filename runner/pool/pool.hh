@@ -36,6 +36,9 @@ struct PoolSettings {
   std::chrono::milliseconds patience{60'000};  ///< how long an invocation waits for an environment
   /// Told of each start ("restore", "boot", "thaw", "prepare"), from any thread; may be empty.
   std::function<void(const char* what, double seconds, bool succeeded)> on_start;
+  /// Told of each time that something was refused or given up for want of "environments", "memory", "slots", "users"
+  /// or "snapshots" (memory for them), from any thread; may be empty.
+  std::function<void(const char* what)> on_exhausted;
 };
 
 struct PoolStats {
@@ -132,6 +135,7 @@ class Pool {
   void wake_keeper();
   void wait_for_work(Lock& lock, std::optional<Moment> next);
   void report(const char* what, Moment since, bool succeeded) const;
+  void exhausted(const char* what) const;
 
   EnvironmentFactory& factory_;
   const PoolSettings settings_;

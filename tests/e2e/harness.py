@@ -279,11 +279,14 @@ class LabCase(unittest.TestCase):
     TEST_IMAGES = False
 
     def setUp(self):
-        self.lab = Lab(self.INSTANCE, self.TEST_IMAGES)
+        self.lab = self.new_lab()
         self.addCleanup(self.lab.down)
         # ctest shows a test's output when the test has failed.
         self.addCleanup(self.print_logs)
         self.lab.up()
+
+    def new_lab(self):
+        return Lab(self.INSTANCE, self.TEST_IMAGES)
 
     def print_logs(self):
         print(self.lab.logs(), file=sys.stderr)

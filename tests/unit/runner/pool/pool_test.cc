@@ -201,6 +201,46 @@ TEST_F(PoolTest, WithoutAFreeSlotAnIdleEnvironmentGivesItsUp) {
   EXPECT_EQ(pool.stats().environments.at("busy"), 2U);
 }
 
+TEST_F(PoolTest, ExhaustionSaysWhatOfAndEnds) {
+  std::vector<std::string> told;
+  PoolSettings small = settings(1);
+  small.on_exhausted = [&](const char* what) { told.emplace_back(what); };
+  small.environment_bytes = [](int) { return std::uint64_t{100}; };
+  small.snapshot_bytes = 150;
+  {
+    Pool pool(factory_, small);
+    {
+      const auto lease = pool.acquire(a_);
+      EXPECT_EQ(pool.acquire(b_).error().code, "TooManyRequestsException");
+    }
+    EXPECT_TRUE(pool.acquire(b_));
+    // A snapshot has 100 bytes.
+    ASSERT_TRUE(pool.prepare(a_));
+    ASSERT_TRUE(pool.prepare(b_));
+    EXPECT_EQ(pool.stats().snapshots, 1U);
+    EXPECT_TRUE(pool.acquire(a_));
+  }
+  EXPECT_EQ(told, (std::vector<std::string>{"environments", "snapshots"}));
+  told.clear();
+  small.limits = {.environments = 8, .memory_bytes = 150};
+  {
+    Pool pool(factory_, small);
+    const auto lease = pool.acquire(a_);
+    EXPECT_EQ(pool.acquire(b_).error().code, "TooManyRequestsException");
+  }
+  EXPECT_EQ(told, std::vector<std::string>{"memory"});
+  told.clear();
+  small.limits.memory_bytes = 1000;
+  factory_.slots = 1;
+  Pool pool(factory_, small);
+  {
+    const auto lease = pool.acquire(a_);
+    EXPECT_EQ(pool.acquire(b_).error().code, kNoFreeSlot);
+  }
+  EXPECT_TRUE(pool.acquire(b_));
+  EXPECT_EQ(told, std::vector<std::string>{"slots"});
+}
+
 TEST_F(PoolTest, TwoPreparationsMakeOneSnapshot) {
   std::promise<void> open;
   factory_.gate = open.get_future().share();
