@@ -165,7 +165,9 @@ Status make_parents(const CgroupLayout& layout) {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   const std::uint32_t write_anywhere = 1U << CAP_DAC_OVERRIDE;
   const __user_cap_data_struct kept[2] = {{.effective = write_anywhere, .permitted = write_anywhere}, {}};
-  (void)::syscall(SYS_capset, &header, kept);
+  const __user_cap_data_struct none[2] = {};
+  // A service may have been started without it; it is given a group of its own then.
+  if (::syscall(SYS_capset, &header, kept) != 0) (void)::syscall(SYS_capset, &header, none);
   // A terminal's or a stopping service's signals are for the daemon; its end is what we wait for.
   sigset_t all;
   ::sigfillset(&all);

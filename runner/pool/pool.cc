@@ -13,6 +13,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr auto kLookAgain = std::chrono::seconds(1);
+
 Error retired(const Deployment& deployment) {
   return {.code = "Retired", .message = "deployment " + deployment.id + " is no longer in force"};
 }
@@ -226,7 +228,7 @@ Result<Pool::Lease> Pool::start(Lock& lock, const Choice& choice, const Deployme
 }
 
 template <class Make>
-auto Pool::make_with_slot(Lock& lock, const Make& make) -> decltype(make()) {
+auto Pool::make_with_slot(Lock& lock, const Make& make, bool patient) -> decltype(make()) {
   const Moment deadline = Clock::now() + settings_.patience;
   while (true) {
     lock.unlock();
@@ -236,10 +238,13 @@ auto Pool::make_with_slot(Lock& lock, const Make& make) -> decltype(make()) {
       if (!made && made.error().code == "NoFreeUser") exhausted("users");
       return made;
     }
-    if (!free_a_slot(lock, deadline)) {
+    if (free_a_slot(lock, deadline)) continue;
+    if (!patient || stopping_ || Clock::now() >= deadline) {
       exhausted("slots");
       return made;
     }
+    // netd doesn't tell when it takes back the slots of a predecessor.
+    (void)changed_.wait_for(lock, kLookAgain);
   }
 }
 
@@ -317,12 +322,15 @@ Status Pool::prepare(const DeploymentPointer& deployment) {
 
 Status Pool::prepare_alone(Lock& lock, const DeploymentPointer& deployment) {
   TRY(const EnvironmentId id, reserve(lock, deployment));
-  Result<SnapshotPointer> snapshot = make_with_slot(lock, [&] {
-    const Moment since = Clock::now();
-    auto one = factory_.prepare(*deployment);
-    if (!lacks_slot(one)) report("prepare", since, static_cast<bool>(one));
-    return one;
-  });
+  Result<SnapshotPointer> snapshot = make_with_slot(
+      lock,
+      [&] {
+        const Moment since = Clock::now();
+        auto one = factory_.prepare(*deployment);
+        if (!lacks_slot(one)) report("prepare", since, static_cast<bool>(one));
+        return one;
+      },
+      /*patient=*/true);
   if (snapshot && !deployment->retired) store(deployment, std::move(snapshot).value());
   close(lock, id);
   if (!snapshot) return std::move(snapshot).error();

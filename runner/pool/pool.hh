@@ -121,9 +121,10 @@ class Pool {
   Result<EnvironmentId> reserve(Lock& lock, const DeploymentPointer& deployment);
   Status prepare_alone(Lock& lock, const DeploymentPointer& deployment);
   void store(const DeploymentPointer& deployment, SnapshotPointer snapshot);
-  /// Calls `make` without the lock; while it finds no free slot, ends another environment and calls it again.
+  /// Calls `make` without the lock; while it finds no free slot, ends another environment and calls it again. If there
+  /// is none that could be ended, who is patient waits for a slot nevertheless.
   template <class Make>
-  auto make_with_slot(Lock& lock, const Make& make) -> decltype(make());
+  auto make_with_slot(Lock& lock, const Make& make, bool patient = false) -> decltype(make());
   bool free_a_slot(Lock& lock, Moment deadline);
   void evict(Lock& lock, const std::vector<EnvironmentId>& ids);
   /// Kills and forgets the entry, which no other thread works on; unlocks meanwhile.

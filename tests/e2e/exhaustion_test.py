@@ -35,8 +35,9 @@ class Exhaustion(harness.LabCase):
         self.lab.kill("runnerd")
         self.lab.environment["CAISSON_RUNNERD_OPTIONS"] = options
         self.lab.start("runnerd")
-        for name in ("one", "two"):
-            self.assertEqual(self.lab.invoke(name, {"seconds": 0}), 0)
+        # Making the snapshots anew takes room, too; and netd gives back the killed one's slots after 10 s.
+        harness.eventually("both snapshots were made", lambda: self.prepared() == 2, 120)
+        harness.eventually("nothing is starting", lambda: self.environments("starting") == 0, 60)
 
     def metric(self, pattern):
         text = self.lab.execute("curl", "-sS", "http://127.0.0.1:4751/metrics")
@@ -46,8 +47,11 @@ class Exhaustion(harness.LabCase):
     def exhausted(self, what):
         return self.metric(rf'caisson_exhausted_total{{what="{what}"}}')
 
-    def busy(self):
-        return self.metric(r'caisson_environments{phase="busy"}')
+    def prepared(self):
+        return self.metric(r'caisson_environment_start_seconds_count{kind="prepare"}')
+
+    def environments(self, phase):
+        return self.metric(rf'caisson_environments{{phase="{phase}"}}')
 
     def check(self, what, room):
         """With `room` invocations running, one more is refused; when one has ended, it is served."""
@@ -58,7 +62,7 @@ class Exhaustion(harness.LabCase):
             caller.invoke("one", {"seconds": SECONDS}))) for caller in callers[:room]]
         for thread in threads:
             thread.start()
-        harness.eventually("all room is taken", lambda: self.busy() == room)
+        harness.eventually("all room is taken", lambda: self.environments("busy") == room)
         refused = callers[room].invoke("two", {"seconds": 0})
         self.assertEqual((refused["status"], refused.get("code"), refused.get("message"), refused.get("reason")),
                          THROTTLED, what)
