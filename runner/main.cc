@@ -218,7 +218,13 @@ Status run(const Options& options) {
                       .handle = [&](const HttpRequest& request) { return api.handle(request); },
                       .is_invocation = &LambdaApi::is_invocation,
                       .body_limit = &LambdaApi::body_limit,
-                      .refuse = &LambdaApi::refuse},
+                      .refuse =
+                          [&metrics](http::Refusal why, const HttpRequest& request) {
+                            // As many invocations are in progress as there may be environments.
+                            if (why == http::Refusal::kBusy && LambdaApi::is_invocation(request))
+                              metrics.count_exhausted("environments");
+                            return LambdaApi::refuse(why, request);
+                          }},
                      std::move(passed)));
   server_pointer = server.get();
   start_lock.unlock();
