@@ -11,7 +11,7 @@ packages_of() {
       ;;
     test)
       echo libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev shellcheck clang-format clang-tidy \
-        ethtool iproute2 nftables tcpdump procps systemd prometheus mandoc python3-scapy
+        ethtool iproute2 nftables tcpdump procps systemd prometheus mandoc python3-scapy python3-botocore node-aws4
       ;;
     fuzz) echo clang-14 libclang-rt-14-dev ;;
     images) echo mmdebstrap squashfs-tools lz4 cpio xz-utils g++ libc6-dev libboost1.81-dev nlohmann-json3-dev ;;
