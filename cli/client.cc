@@ -8,7 +8,12 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <charconv>
+#include <cstdlib>
+#include <ctime>
 #include <nlohmann/json.hpp>
+
+#include "base/sigv4/sign.hh"
+#include "cli/profile.hh"
 
 namespace caisson::cli {
 namespace {
@@ -55,6 +60,49 @@ Code connect(Socket& socket, const Endpoint& endpoint) {
   return code;
 }
 
+using Request = http::request<http::string_body>;
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+/// As the AWS CLI looks for them: the environment, then the profile.
+Result<sigv4::Credentials> credentials(std::string& region) {
+  region = variable("AWS_REGION");
+  if (region.empty()) region = variable("AWS_DEFAULT_REGION");
+  sigv4::Credentials found{.access_key_id = variable("AWS_ACCESS_KEY_ID"),
+                           .secret_access_key = variable("AWS_SECRET_ACCESS_KEY"),
+                           .session_token = variable("AWS_SESSION_TOKEN")};
+  if (found.access_key_id.empty() || found.secret_access_key.empty()) {
+    TRY(const auto files, profile_files(""));
+    const std::string name = variable("AWS_PROFILE");
+    TRY(const auto profile, read_profile(files, name.empty() ? "default" : name));
+    found = {.access_key_id = profile.access_key_id,
+             .secret_access_key = profile.secret_access_key,
+             .session_token = {}};
+    if (region.empty()) region = profile.region;
+  }
+  if (region.empty()) region = "us-east-1";
+  return found;
+}
+
+Status sign(Request& request, const Endpoint& endpoint) {
+  std::string region;
+  TRY(const auto found, credentials(region));
+  const sigv4::Headers headers{{"content-type", "application/json"},
+                               {"host", endpoint.host + ":" + endpoint.port}};
+  request.set(http::field::host, headers.at("host"));
+  for (const auto& [name, value] : sigv4::sign({.method = "POST",
+                                   .target = std::string(request.target()),
+                                   .headers = headers,
+                                   .body_sha256 = sigv4::sha256_hex(request.body())},
+                                               found, region, "ec2", std::time(nullptr))) {
+    request.set(name, value);
+  }
+  return ok();
+}
+
 Result<Json> result_of(unsigned status, const std::string& body) {
   Json reply = Json::parse(body, nullptr, /*allow_exceptions=*/false);
   if (status == 200 && !reply.is_discarded()) return reply;
@@ -99,13 +147,16 @@ Result<Json> call(const Endpoint& endpoint, const std::string& account, const st
   asio::io_context io;
   Socket socket(io);
   if (const auto code = connect(socket, endpoint)) return connection_error(code, endpoint);
-  http::request<http::string_body> request(http::verb::post, "/v1/" + action, 11);
+  Request request(http::verb::post, "/v1/" + action, 11);
   request.set(http::field::host, "netd");
   request.set(http::field::content_type, "application/json");
   if (!account.empty()) request.set("X-Caisson-Account", account);
   request.keep_alive(false);
   request.body() = parameters.dump(-1, ' ', false, Json::error_handler_t::replace);
   request.prepare_payload();
+  if (endpoint.unix_path.empty()) {
+    TRYV(sign(request, endpoint));
+  }
   Code code;
   if (http::write(socket, request, code); code) return connection_error(code, endpoint);
   beast::flat_buffer buffer;

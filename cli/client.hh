@@ -21,7 +21,8 @@ Result<Endpoint> parse_endpoint(const std::string& text);
 /// not [a-z0-9-]{1,32}.
 Result<Endpoint> endpoint_of_instance(const std::string& instance);
 
-/// POST /v1/`action`. The error that the API answers with, or that of the connection. Blocks.
+/// POST /v1/`action`. Over TCP the request is signed, with the access key in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,
+/// or with that of the profile AWS_PROFILE [default]; `account` is of no use then. The error that the API answers with, or that of the connection. Blocks.
 Result<nlohmann::json> call(const Endpoint& endpoint, const std::string& account, const std::string& action,
                             const nlohmann::json& parameters);
 

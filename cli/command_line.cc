@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "base/version.hh"
+#include "cli/account_commands.hh"
 #include "cli/arguments.hh"
 #include "cli/client.hh"
 #include "cli/completion.hh"
@@ -119,11 +120,28 @@ class CommandLine {
     app_.fallthrough();
     app_.add_option("--instance", global_.instance, "Which of several netd on this host.")
         ->envname("CAISSON_INSTANCE");
-    app_.add_option("--endpoint", global_.endpoint, "unix:/PATH or http://ADDRESS:PORT instead.");
+    app_.add_option("--endpoint", global_.endpoint,
+                    "unix:/PATH, or http://ADDRESS:PORT with the access key of AWS_ACCESS_KEY_ID and "
+                    "AWS_SECRET_ACCESS_KEY, or of "
+                    "AWS_PROFILE.");
     app_.add_option("--account", global_.account, "Account to act as, 12 digits.");
     app_.add_flag("--json", global_.json, "Print the reply as it is.");
     add_inspections();
     add_doctor();
+    add_account_commands(app_, {.ask = [this](const std::string& account, const std::string& action,
+                                              const Json& parameters) -> Result<Json> {
+                                  TRY(const auto where, endpoint());
+                                  return call(where, account, action, parameters);
+                                },
+                                .act =
+                                    [this](std::function<Status()> work) {
+                                      action_ = [this, work = std::move(work)] {
+                                        const Status done = work();
+                                        return done ? 0 : fail(done.error());
+                                      };
+                                    },
+                                .json = global_.json,
+                                .out = out_});
     for (const auto& operation : netd::api::operations()) {
       if (!operation.internal) add_operation(operation);
     }
@@ -218,11 +236,15 @@ class CommandLine {
     add_text("internal-docs", "Prints docs/api.md.", "", api_docs);
   }
 
+  [[nodiscard]] Result<Endpoint> endpoint() const {
+    return global_.endpoint.empty() ? endpoint_of_instance(global_.instance)
+                                    : parse_endpoint(global_.endpoint);
+  }
+
   int ask(const std::string& action, const Json& parameters, Printer print) {
-    const auto endpoint =
-        global_.endpoint.empty() ? endpoint_of_instance(global_.instance) : parse_endpoint(global_.endpoint);
-    if (!endpoint) return fail(endpoint.error());
-    const auto reply = call(endpoint.value(), global_.account, action, parameters);
+    const auto where = endpoint();
+    if (!where) return fail(where.error());
+    const auto reply = call(where.value(), global_.account, action, parameters);
     if (!reply) return fail(reply.error());
     if (!global_.json) {
       out_ << print(reply.value());

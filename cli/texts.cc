@@ -14,19 +14,23 @@ constexpr const char* kIntroduction = R"(# The VPC API
 
 Generated from the table of operations (`netd/api/`) by `caisson internal-docs`; a test holds this file equal to it.
 
-`POST /v1/ACTION` with the action's members as a JSON object, over `/run/caisson/netd.sock` (there the header
-`X-Caisson-Account` names the account: 12 digits, or `default`) or over TCP on the loopback address (always the
-account `default`). Members and replies are those of the EC2 API of version 2016-11-15, as
+`POST /v1/ACTION` with the action's members as a JSON object, over `/run/caisson/netd.sock` (for operators, root and
+netd's own user; there the header `X-Caisson-Account` names the account: 12 digits, or `default`) or over TCP, signed with
+AWS Signature Version 4 for the service `ec2` (the access key's account). Members and replies are those of the EC2 API of version 2016-11-15, as
 `aws ec2 ... --generate-cli-skeleton` and `aws ec2 ... --output json` show them. The CLI has a subcommand per
 action: `caisson create-vpc --cidr-block 10.0.0.0/16`.
 
 Errors are `{"Error":{"Code":"...","Message":"..."},"RequestID":"..."}` with EC2's code and HTTP status: 400, but
-412 for `DryRunOperation`, 503 for `ServiceUnavailable`, 500 for `InternalError`. A reply carries its request's id in
+403 for `MissingAuthenticationToken` and
+`UnauthorizedOperation`, 401 for `AuthFailure`, 404 for `NoSuchEntity`, 409 for `EntityAlreadyExists`, `DeleteConflict`
+and `LimitExceeded`, 412 for `DryRunOperation`, 503 for `ServiceUnavailable`, 500 for `InternalError`. A reply carries its request's id in
 `x-amzn-requestid`. A body has at most 1 MiB and 16 levels.
 
 Every action can fail with `UnknownParameter`, `MissingParameter`, `InvalidParameterValue`,
 `InvalidParameterCombination`, and with `.Malformed` and `.NotFound` of the ids that it takes. What belongs to another
-account is not found.
+account is not found. Over TCP a request can fail with `MissingAuthenticationToken`, `IncompleteSignature`,
+`RequestExpired` (more than five minutes from the daemon's time) and `AuthFailure`, whatever it asks for, and with
+`UnauthorizedOperation` when it asks for what is for operators alone.
 )";
 
 std::string type_name(const Shape& shape) {
@@ -58,7 +62,8 @@ void add_rows(const Member& member, const std::string& path, std::string& text) 
 }
 
 std::string section(const Operation& operation, const std::string& heading) {
-  std::string text = "\n" + heading + " " + operation.name + "\n\n" + operation.doc + "\n\n";
+  std::string text = "\n" + heading + " " + operation.name + "\n\n" + operation.doc +
+                     (operation.operators_only ? " For operators, over the unix socket." : "") + "\n\n";
   if (!operation.example.empty()) {
     text += "    caisson " + kebab_case(operation.name) + " " + operation.example + "\n\n";
   }
@@ -79,7 +84,8 @@ std::string api_docs() {
       "\n## What the kernel answers\n\nThese take no members and are not actions of EC2.\n\n| path | "
       "|\n|---|---|\n";
   for (const auto& inspection : netd::api::inspections()) {
-    text += std::string("| `/v1/") + inspection.name + "` | " + inspection.doc + " |\n";
+    text += std::string("| `/v1/") + inspection.name + "` | " + inspection.doc +
+            (inspection.operators_only ? " For operators." : "") + " |\n";
   }
   text += "| `GET /metrics` | Counters and gauges as Prometheus text. |\n";
   text += "| `GET /healthz` | State of the daemon; status 503 when it is not `ok`. |\n";

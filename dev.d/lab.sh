@@ -163,8 +163,20 @@ lab_up() {
   lab_make_namespaces
   lab_start_internet
   lab_start_netd
+  lab_make_key
   lab_start_runnerd
   say "lab $LAB is up: ./dev lab exec${LAB_FLAG} caisson describe"
+}
+
+# lab_make_key: the lab's own access key of the default account, as a profile for the AWS CLI and as options for curl.
+lab_make_key() {
+  "$LAB_BIN/caisson" --instance "$LAB" account create-key default --profile-file "$LAB_RUN/credentials" >/dev/null
+  (
+    umask 0077
+    awk '$1 == "aws_access_key_id" { id = $3 }
+      $1 == "aws_secret_access_key" { printf "aws-sigv4 = \"aws:amz:us-east-1:ec2\"\nuser = \"%s:%s\"\n", id, $3 }' \
+      "$LAB_RUN/credentials" >"$LAB_RUN/curl.sigv4"
+  )
 }
 
 # lab_undo STATUS: what an `up` that failed has made goes again.
@@ -210,8 +222,8 @@ lab_exec() {
   [[ -e /run/netns/$LAB_HOST ]] || die "lab $LAB is down: ./dev lab up"
   # The user's own AWS settings and proxies have no say in a lab.
   exec nsenter --net="/run/netns/$LAB_HOST" -- env \
-    -u AWS_PROFILE -u AWS_SESSION_TOKEN -u AWS_REGION -u http_proxy -u HTTP_PROXY -u https_proxy -u HTTPS_PROXY \
-    AWS_CONFIG_FILE=/dev/null AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \
+    -u AWS_PROFILE -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN -u AWS_REGION -u http_proxy -u HTTP_PROXY -u https_proxy -u HTTPS_PROXY \
+    AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE="$LAB_RUN/credentials" AWS_DEFAULT_REGION=us-east-1 \
     AWS_EC2_METADATA_DISABLED=true AWS_PAGER= CAISSON_INSTANCE="$LAB" PATH="$LAB_BIN:$PATH" "$@"
 }
 

@@ -12,6 +12,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <csignal>
 #include <filesystem>
+#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "base/http/metrics.hh"
@@ -21,6 +22,8 @@
 #include "base/service.hh"
 #include "runner/api/lambda_api.hh"
 #include "runner/api/server.hh"
+#include "runner/auth/authenticate.hh"
+#include "runner/auth/key_service.hh"
 #include "runner/functions/code_store.hh"
 #include "runner/functions/registry.hh"
 #include "runner/invoke/deployer.hh"
@@ -197,11 +200,23 @@ Status run(const Options& options) {
                  record.total.count());
   });
   Server* server_pointer = nullptr;  // set before the first request is read
+  KeyService keys(options.run_dir + "/attach.sock");
   LambdaApi api({.registry = *registry,
                  .deployer = deployer,
                  .invoker = invoker,
                  .region = options.region,
                  .offer = images.offer(),
+                 .authenticate =
+                     [&](const HttpRequest& request) {
+                       return authenticate({.method = request.method,
+                                            .target = request.target,
+                                            .headers = request.headers,
+                                            .body_sha256 = sigv4::sha256_hex(request.body)},
+                                           options.region, request.received,
+                                           [&](const std::string& access_key_id, const sigv4::Scope& scope) {
+                                             return keys.find(access_key_id, scope);
+                                           });
+                     },
                  .metrics =
                      [&] {
                        return metrics.text(pool.stats(), netd.is_connected()) +
@@ -250,6 +265,10 @@ int main(int argc, char** argv) {
   CLI::App app(kPurpose, "runnerd");
   describe(app, options);
   CLI11_PARSE(app, argc, argv);
+  if (options.operations) {
+    std::cout << LambdaApi::operations();
+    return 0;
+  }
   complete(options);
   block_signals();
   (void)::umask(0077);  // functions' variables are in the registry

@@ -8,6 +8,7 @@ namespace caisson::runner {
 
 void describe(CLI::App& app, Options& options) {
   app.set_version_flag("--version", std::string("runnerd ") + version(), "Print the version and exit");
+  app.add_flag("--operations", options.operations, "Print the operations of the function API and exit");
   app.add_option("--instance", options.instance, "Name of a further instance beside the default one");
   app.add_option("--state-dir", options.state_dir, "State folder [/var/lib/caisson[-INSTANCE]]");
   app.add_option("--run-dir", options.run_dir, "Folder of the sockets [/run/caisson[-INSTANCE]]");

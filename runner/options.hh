@@ -16,6 +16,7 @@ inline constexpr const char* kPurpose =
 
 struct Options {
   std::string instance;
+  bool operations = false;
   std::string state_dir;
   std::string run_dir;
   std::string images = "/var/cache/caisson";

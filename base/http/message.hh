@@ -1,6 +1,7 @@
 // HTTP requests and responses as values: what the server reads and writes, and the APIs decide on.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -15,9 +16,10 @@ struct Request {
   std::string target;                          ///< as sent, with the query
   std::map<std::string, std::string> headers;  ///< names in lower case; equal names are joined by ","
   std::string body;
-  bool operator_socket = false;           ///< came over a unix socket
+  bool operator_socket = false;           ///< came over a unix socket, from a peer with is_operator()
   std::optional<unsigned> peer_uid = {};  ///< over a unix socket: who connected (SO_PEERCRED)
   std::string request_id = {};            ///< a UUID of the server's making
+  std::int64_t received = 0;              ///< when its header had come, in seconds since 1970
 
   /// Empty when it is not there.
   [[nodiscard]] const std::string& header(const std::string& name) const {

@@ -12,6 +12,9 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <cctype>
+#include <ctime>
+
+#include "base/http/peer.hh"
 
 namespace caisson::http {
 namespace {
@@ -45,7 +48,10 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
         shared_(std::move(shared)),
         unix_socket_(unix_socket),
         hooks_(std::move(hooks)) {
-    if (unix_socket_) peer_uid_ = uid_of_peer(stream_.socket().native_handle());
+    if (unix_socket_) {
+      peer_uid_ = uid_of_peer(stream_.socket().native_handle());
+      operator_ = is_operator(stream_.socket().native_handle());
+    }
     ++shared_->connections;
   }
   // The last holder may be a handler's thread, but the listener is the io_context's.
@@ -71,7 +77,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   void read_header() {
     if (buffer_.size() == 0) buffer_.shrink_to_fit();  // many idle connections must cost little
     request_id_ = make_request_id();
-    request_ = {.operator_socket = unix_socket_, .peer_uid = peer_uid_, .request_id = request_id_};
+    request_ = {.operator_socket = operator_, .peer_uid = peer_uid_, .request_id = request_id_};
     parser_.emplace();
     parser_->header_limit(shared_->limits.header_bytes);
     parser_->body_limit(boost::none);
@@ -104,6 +110,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
     const auto& message = parser_->get();
     request_.method = std::string(message.method_string());
     request_.target = std::string(message.target());
+    request_.received = std::time(nullptr);
     for (const auto& field : message.base()) {
       const std::string name = lower({field.name_string().data(), field.name_string().size()});
       const auto [place, first] = request_.headers.emplace(name, field.value());
@@ -205,6 +212,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   const bool unix_socket_;
   SessionHooks hooks_;
   std::optional<unsigned> peer_uid_;
+  bool operator_ = false;
   beast::flat_buffer buffer_;
   std::optional<bhttp::request_parser<bhttp::string_body>> parser_;
   std::optional<bhttp::response<bhttp::empty_body>> go_on_;

@@ -4,13 +4,13 @@
 #include <string_view>
 
 #include "base/json_depth.hh"
+#include "netd/api/authenticate.hh"
 #include "netd/api/operations.hh"
 
 namespace caisson::netd::api {
 namespace {
 
 constexpr std::string_view kPrefix = "/v1/";
-constexpr const char* kDefaultAccount = "000000000001";
 constexpr std::size_t kDeepest = 16;
 
 http::Response json_reply(const Json& body) {
@@ -18,22 +18,17 @@ http::Response json_reply(const Json& body) {
   return {.body = body.dump(-1, ' ', false, Json::error_handler_t::replace)};
 }
 
-/// Only what came over the unix socket may name its account.
-Result<vpc::AccountId> account_of(const http::Request& request) {
-  const std::string& header = request.header("x-caisson-account");
-  if (!request.operator_socket || header.empty() || header == "default")
-    return vpc::AccountId{kDefaultAccount};
-  const bool digits = std::all_of(header.begin(), header.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (header.size() != 12 || !digits) {
-    return Error{.code = "InvalidParameterValue",
-                 .message = "X-Caisson-Account must be 12 digits or `default`"};
-  }
-  return vpc::AccountId{header};
+const Inspection* find_inspection(const std::string& name) {
+  const auto& all = inspections();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Inspection& one) { return name == one.name; });
+  return found == all.end() ? nullptr : &*found;
 }
 
-bool is_inspection(const std::string& name) {
-  return std::any_of(inspections().begin(), inspections().end(),
-                     [&](const Inspection& inspection) { return name == inspection.name; });
+Error for_operators_only() {
+  return {.code = "UnauthorizedOperation",
+          .message =
+              "You are not authorized to perform this operation: it is for operators, over the unix socket."};
 }
 
 http::Response reply_to(const Result<Json>& result, const std::string& request_id) {
@@ -45,7 +40,8 @@ http::Response get(const http::Request& request, core::Backend& backend) {
     return {.content_type = "text/plain; version=0.0.4", .body = backend.metrics()};
   }
   if (request.target == "/healthz") {
-    const Json health = backend.health();
+    Json health = backend.health();
+    if (!request.operator_socket) health.erase("LastFailure");  // it may name what belongs to an account
     http::Response reply = json_reply(health);
     if (health.value("Status", "ok") != "ok") reply.status = 503;
     return reply;
@@ -103,8 +99,12 @@ Result<Json> parse_body(const std::string& body) {
 
 void dispatch(http::Request request, core::Backend& backend, const RunBlocking& blocking,
               http::ReplyHandler done) {
-  if (request.method == "GET") return done(get(request, backend));
+  const bool open = request.target == "/metrics" || request.target == "/healthz";
+  if (request.method == "GET" && open) return done(get(request, backend));
   const auto fail = [&](const Error& error) { done(error_reply(error, request.request_id)); };
+  const auto account = authenticate(request, backend);
+  if (!account) return fail(account.error());
+  if (request.method == "GET") return done(get(request, backend));
   if (request.method != "POST") {
     return fail({.code = "MethodNotAllowed", .message = "Actions are POST /v1/ACTION with a JSON body"});
   }
@@ -112,14 +112,17 @@ void dispatch(http::Request request, core::Backend& backend, const RunBlocking& 
     return fail({.code = "NotFound", .message = "Actions are POST /v1/ACTION"});
   }
   const std::string name = request.target.substr(kPrefix.size());
-  const auto account = account_of(request);
-  if (!account) return fail(account.error());
   auto parameters = parse_body(request.body);
   if (!parameters) return fail(parameters.error());
-  if (is_inspection(name)) {
+  if (const auto* inspection = find_inspection(name); inspection != nullptr) {
+    if (inspection->operators_only && !request.operator_socket) return fail(for_operators_only());
     blocking([&backend, name, account = account.value(), parameters = std::move(parameters.value()),
-              request_id = request.request_id, done = std::move(done)] {
-      done(reply_to(backend.inspect(account, name, parameters), request_id));
+              operator_socket = request.operator_socket, request_id = request.request_id,
+              done = std::move(done)] {
+      auto reply = backend.inspect(account, name, parameters);
+      // All accounts take slots from the one pool: how many are left tells of the others.
+      if (reply && !operator_socket) reply.value().erase("SlotPool");
+      done(reply_to(reply, request_id));
     });
     return;
   }
@@ -128,6 +131,7 @@ void dispatch(http::Request request, core::Backend& backend, const RunBlocking& 
     return fail({.code = "InvalidAction",
                  .message = "The action " + name.substr(0, 64) + " is not valid for this web service."});
   }
+  if (operation->operators_only && !request.operator_socket) return fail(for_operators_only());
   perform(*operation,
           {.account = account.value(),
            .operation = name,

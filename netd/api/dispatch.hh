@@ -14,8 +14,9 @@ namespace caisson::netd::api {
 using RunBlocking = std::function<void(std::function<void()>)>;
 
 /// `done` is not necessarily called before dispatch() returns, and not necessarily on its thread.
-/// Reads are answered from the snapshot at once, changes go to Backend::submit(), inspections to `blocking`.
-/// Thread-safe as far as `backend` is.
+/// Everything but GET /metrics and GET /healthz is authenticated first, whatever it asks for (authenticate.hh). Reads
+/// are answered from the snapshot at once, changes go to Backend::submit(), inspections to `blocking`. Thread-safe as
+/// far as `backend` is.
 void dispatch(http::Request request, core::Backend& backend, const RunBlocking& blocking,
               http::ReplyHandler done);
 

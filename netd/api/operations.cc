@@ -13,7 +13,7 @@ std::vector<Operation> build() {
   std::vector<Operation> all;
   for (auto part : {vpc_operations, subnet_operations, route_table_operations, network_acl_operations,
                     security_group_operations, security_group_rule_operations, network_interface_operations,
-                    tag_operations, function_interface_operations}) {
+                    tag_operations, function_interface_operations, account_operations}) {
     for (auto& operation : part())
       all.push_back(std::move(operation));
   }
@@ -43,9 +43,9 @@ const std::vector<Inspection>& inspections() {
   static const std::vector<Inspection> kAll{
       {"Describe",
        "The tree of the account's VPCs, subnets, network interfaces and slots, as the kernel has it."},
-      {"DescribeDrops", "What was dropped before it belonged to a flow, with the reason."},
+      {"DescribeDrops", "What was dropped before it belonged to a flow, with the reason.", true},
       {"DescribeFlows", "Flows that were accepted or rejected, with reason and rule."},
-      {"Plan", "What the daemon would do now to make the kernel equal to the model."}};
+      {"Plan", "What the daemon would do now to make the kernel equal to the model.", true}};
   return kAll;
 }
 
@@ -69,7 +69,12 @@ unsigned http_status(const Error& error) {
     std::string_view code;
     unsigned status;
   };
-  static constexpr std::array<Row, 10> kOther{{{"DryRunOperation", 412},
+  static constexpr std::array<Row, 15> kOther{{{"DryRunOperation", 412},
+                                               {"MissingAuthenticationToken", 403},
+                                               {"NoSuchEntity", 404},
+                                               {"EntityAlreadyExists", 409},
+                                               {"DeleteConflict", 409},
+                                               {"LimitExceeded", 409},
                                                {"UnauthorizedOperation", 403},
                                                {"AuthFailure", 401},
                                                {"RequestLimitExceeded", 503},

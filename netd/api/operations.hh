@@ -40,6 +40,8 @@ struct Operation {
   std::vector<Member> members;
   /// Not offered over HTTP: asked by runnerd over attach.sock (EnsureFunctionInterface, ...).
   bool internal = false;
+  /// Offered to operators alone, over the unix socket: UnauthorizedOperation for who comes with a signature.
+  bool operators_only = false;
 
   /// Changing operations: parameters to command, and the reply from what was applied.
   std::function<Result<vpc::Command>(const Json& parameters)> decode;
@@ -62,6 +64,7 @@ const Operation* find_operation(const std::string& name);
 struct Inspection {
   const char* name;
   const char* doc;
+  bool operators_only = false;  ///< it shows what belongs to no account, or to all
 };
 const std::vector<Inspection>& inspections();
 

@@ -18,5 +18,6 @@ std::vector<Operation> security_group_rule_operations();
 std::vector<Operation> network_interface_operations();
 std::vector<Operation> tag_operations();
 std::vector<Operation> function_interface_operations();
+std::vector<Operation> account_operations();
 
 }  // namespace caisson::netd::api

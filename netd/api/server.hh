@@ -1,8 +1,8 @@
 // The API over HTTP: POST /v1/ACTION, GET /metrics, GET /healthz.
 //
 // Everything runs on the threads of one io_context, which must be a single thread; what may block runs on a
-// worker of the server's own. Over the unix socket X-Caisson-Account names the account; TCP always acts as
-// the default account.
+// worker of the server's own. Over the unix socket X-Caisson-Account names the account; over TCP the
+// access key that signed the request does.
 #pragma once
 
 #include <cstdint>

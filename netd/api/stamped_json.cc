@@ -24,14 +24,16 @@ Result<std::string> text(const Json& record, const char* member) {
 }  // namespace
 
 Json encode_stored(const std::string& operation, const Json& parameters, const vpc::AccountId& account,
-                   std::uint64_t seed, const std::string& time) {
+                   std::uint64_t seed, const std::string& time, const std::string& sealed_secret) {
   char digits[17];  // as text: a JSON number is exact only up to 2^53
   std::snprintf(digits, sizeof digits, "%016" PRIx64, seed);
-  return {{"Operation", operation},
-          {"Account", account.text},
-          {"Seed", digits},
-          {"Time", time},
-          {"Parameters", parameters}};
+  Json record{{"Operation", operation},
+              {"Account", account.text},
+              {"Seed", digits},
+              {"Time", time},
+              {"Parameters", parameters}};
+  if (!sealed_secret.empty()) record["SealedSecret"] = sealed_secret;
+  return record;
 }
 
 Result<vpc::StampedCommand> decode_stored(const Json& record) {
@@ -45,6 +47,9 @@ Result<vpc::StampedCommand> decode_stored(const Json& record) {
   TRY(auto digits, text(record, "Seed"));
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), stamped.seed, 16);
   if (error != std::errc() || end != digits.data() + digits.size()) return unreadable("Seed of " + name);
+  if (record.contains("SealedSecret")) {
+    TRY(stamped.sealed_secret, text(record, "SealedSecret"));
+  }
   const auto parameters = record.find("Parameters");
   if (parameters == record.end()) return unreadable("no Parameters of " + name);
   const auto checked = check_parameters(*operation, *parameters);

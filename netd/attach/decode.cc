@@ -33,7 +33,13 @@ const std::map<std::string, Members>& operations() {
       {"Unseal", {{"slot", Kind::kNumber}}},
       {"Detach", {{"slot", Kind::kNumber}}},
       {"ReturnSlot", {{"slot", Kind::kNumber}}},
-      {"Resume", {{"slot", Kind::kNumber}, {"generation", Kind::kNumber}}}};
+      {"Resume", {{"slot", Kind::kNumber}, {"generation", Kind::kNumber}}},
+      {"SigningKey",
+       {{"access_key_id", Kind::kText},
+        {"date", Kind::kText},
+        {"region", Kind::kText},
+        {"service", Kind::kText}}},
+      {"AwaitRevocation", {{"seen", Kind::kNumber}}}};
   return kAll;
 }
 

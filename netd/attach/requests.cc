@@ -91,6 +91,19 @@ Result<Json> attach(core::Daemon& daemon, core::Slots::Connection connection, co
               {"mac", kGuestMac}};
 }
 
+Result<Json> signing_key(core::Daemon& daemon, core::Slots::Connection, const Json& request, Fd&) {
+  TRY(const auto signer, daemon.find_signer(request.at("access_key_id").get<std::string>(),
+                                            {.date = request.at("date").get<std::string>(),
+                                             .region = request.at("region").get<std::string>(),
+                                             .service = request.at("service").get<std::string>()}));
+  return Json{{"account", signer.account.text}, {"key", sigv4::hex(signer.key.bytes())}};
+}
+
+Result<Json> await_revocation(core::Daemon& daemon, core::Slots::Connection, const Json& request, Fd&) {
+  return Json{
+      {"revision", daemon.wait_for_revocation(request.at("seen").get<std::uint64_t>(), kRevocationPatience)}};
+}
+
 Result<Json> done(const Status& status) {
   if (!status) return status.error();
   return Json::object();
@@ -117,7 +130,9 @@ const std::map<std::string, Handler>& handlers() {
          TRY(descriptor, daemon.slots().resume(connection, slot_of(request),
                                                request.at("generation").get<std::uint32_t>()));
          return Json::object();
-       }}};
+       }},
+      {"SigningKey", signing_key},
+      {"AwaitRevocation", await_revocation}};
   return kAll;
 }
 

@@ -96,6 +96,7 @@ std::unique_ptr<Server> Server::start(core::Daemon& daemon, Fd listener, unsigne
 
 Server::~Server() {
   stopping_ = true;
+  daemon_.stop_waiting();
   (void)::shutdown(listener_.get(), SHUT_RDWR);
   if (acceptor_.joinable()) acceptor_.join();
   {

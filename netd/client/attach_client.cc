@@ -261,4 +261,24 @@ Result<Fd> AttachClient::resume(std::uint32_t slot, std::uint64_t generation) {
   return impl_->request_descriptor({{"op", "Resume"}, {"slot", slot}, {"generation", generation}}, members);
 }
 
+Result<SigningKeyReply> AttachClient::signing_key(const std::string& access_key_id, const std::string& date,
+                                                  const std::string& region, const std::string& service) {
+  const std::string op = "SigningKey";
+  TRY(Reply reply, impl_->request({{"op", op},
+                                   {"access_key_id", access_key_id},
+                                   {"date", date},
+                                   {"region", region},
+                                   {"service", service}}));
+  SigningKeyReply answer;
+  TRY(answer.account, text(op, reply.members, "account"));
+  TRY(answer.key, text(op, reply.members, "key"));
+  return answer;
+}
+
+Result<std::uint64_t> AttachClient::await_revocation(std::uint64_t seen) {
+  const std::string op = "AwaitRevocation";
+  TRY(Reply reply, impl_->request({{"op", op}, {"seen", seen}}));
+  return number(op, reply.members, "revision");
+}
+
 }  // namespace caisson::netd

@@ -27,6 +27,12 @@ struct Attached {
   std::uint64_t nanoseconds = 0;  ///< what the map writes took inside netd
 };
 
+/// What verifies the requests that an access key signed on one day, for one region and service.
+struct SigningKeyReply {
+  std::string account;
+  std::string key;  ///< 64 hexadecimal digits
+};
+
 /// Blocking, thread-safe (one request at a time under a mutex). A request on a lost connection fails with the
 /// errno of the socket (its errno_value is set); call connect() again for a new client then. A reply that
 /// breaks the protocol is an error with code "ProtocolError" and EPROTO, one that does not come within ten
@@ -55,6 +61,12 @@ class AttachClient {
   Status detach(std::uint32_t slot);
   Status give_back(std::uint32_t slot);
   Result<Fd> resume(std::uint32_t slot, std::uint64_t generation);
+
+  /// Error "UnknownKey".
+  Result<SigningKeyReply> signing_key(const std::string& access_key_id, const std::string& date,
+                                      const std::string& region, const std::string& service);
+  /// Waits until an access key has ceased to be since `seen`, at most kRevocationPatience; the present revision.
+  Result<std::uint64_t> await_revocation(std::uint64_t seen);
 
   /// To poll for the end of the connection (POLLRDHUP); not to be read or written. Valid as long as the
   /// client.

@@ -15,13 +15,20 @@
 // | Detach                   | slot                                           |                                    |
 // | ReturnSlot               | slot                                           |                                    |
 // | Resume                   | slot, generation                               | the tap's fd by SCM_RIGHTS         |
+// | SigningKey               | access_key_id, date, region, service           | account, key (64 hex digits)       |
+// | AwaitRevocation          | seen                                           | revision                           |
 //
 // A leased slot is sealed: nothing passes. Attach binds it to an ENI and opens it; Seal keeps the binding (and its
 // block of ports) and drops everything; Unseal opens it again; Detach unbinds (sealed again); ReturnSlot gives the
 // slot back to the pool: QEMU must be dead by then. A connection's slots are returned when it closes, unless
 // another connection resumes them within ten seconds.
+//
+// SigningKey answers with what verifies the signatures of one day, region and service; the error UnknownKey means that
+// there is no such access key. AwaitRevocation answers when an access key has ceased to be since the revision `seen`, and
+// with the same revision after kRevocationPatience; it holds its connection up meanwhile, so it wants one of its own.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 
 namespace caisson::netd {
@@ -29,6 +36,8 @@ namespace caisson::netd {
 inline constexpr std::size_t kMaxMessage = 64 * 1024;
 /// Of a request: the decoder recurses on nested values, and this many bytes can't exhaust its thread's stack.
 inline constexpr std::size_t kMaxRequest = 8 * 1024;
+
+inline constexpr std::chrono::milliseconds kRevocationPatience{3000};
 
 // What every guest is configured with; the fabric tells the clones apart (docs/life-of-a-packet.md).
 inline constexpr const char* kGuestAddress = "169.254.100.2";

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/result.hh"
+#include "netd/accounts/key_ring.hh"
 #include "vpc/model/state.hh"
 
 namespace caisson::netd::core {
@@ -29,6 +30,10 @@ class Backend {
 
   /// The acknowledged state. Any thread.
   [[nodiscard]] virtual std::shared_ptr<const vpc::State> snapshot() const = 0;
+
+  /// Who signs with an access key, and what verifies it within one scope. Error UnknownKey. Any thread.
+  [[nodiscard]] virtual Result<accounts::Signer> find_signer(const std::string& access_key_id,
+                                                             const sigv4::Scope& scope) const = 0;
 
   /// Answers that come from the kernel and not from the model, for the paths under /v1/: "Describe" (the tree of
   /// `caisson describe`), "DescribeFlows", "DescribeDrops", "Plan". Called off the sessions' threads, may block.

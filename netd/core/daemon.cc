@@ -62,10 +62,11 @@ Status check_on_host(const vpc::Command& command) {
 
 }  // namespace
 
-Result<std::unique_ptr<Daemon>> Daemon::start(Store store, Fabric fabric) {
+Result<std::unique_ptr<Daemon>> Daemon::start(Store store, Fabric fabric, const std::string& key_file) {
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(store), std::move(fabric)));
   daemon->reconciler_ = std::make_unique<Reconciler>(daemon->fabric_);
   TRYV(daemon->replay());
+  TRYV(daemon->open_key_ring(key_file));
   if (const Status done = daemon->reconciler_->start(daemon->snapshot()); !done) {
     spdlog::error("recovery: {}", done.error().text());
   }
@@ -126,6 +127,33 @@ Status Daemon::replay() {
   return ok();
 }
 
+Status Daemon::open_key_ring(const std::string& key_file) {
+  const auto state = snapshot();
+  TRY(auto sealer, accounts::Sealer::open(key_file, !state->access_keys.empty()));
+  key_ring_.emplace(std::move(sealer));
+  return key_ring_->check(*state);
+}
+
+Result<accounts::Signer> Daemon::find_signer(const std::string& access_key_id,
+                                             const sigv4::Scope& scope) const {
+  return key_ring_->find(*snapshot(), access_key_id, scope);
+}
+
+std::uint64_t Daemon::wait_for_revocation(std::uint64_t seen, std::chrono::milliseconds patience) {
+  std::unique_lock lock(state_mutex_);
+  state_changed_.wait_for(lock, patience,
+                          [&] { return waiting_is_over_ || state_->access_key_revision != seen; });
+  return state_->access_key_revision;
+}
+
+void Daemon::stop_waiting() {
+  {
+    const std::lock_guard lock(state_mutex_);
+    waiting_is_over_ = true;
+  }
+  state_changed_.notify_all();
+}
+
 Result<nlohmann::json> Daemon::change(const Request& request) {
   const auto* operation = api::find_operation(request.operation);
   if (operation == nullptr || !operation->changes()) {
@@ -133,20 +161,29 @@ Result<nlohmann::json> Daemon::change(const Request& request) {
   }
   TRY(auto command, operation->decode(request.parameters));
   TRYV(check_on_host(command));
-  const vpc::StampedCommand stamped{
+  TRYV(vpc::check_account(*snapshot(), request.account));
+  vpc::StampedCommand stamped{
       .account = request.account, .seed = random_seed(), .time = time_now(), .command = std::move(command)};
+  std::string secret;
+  if (std::holds_alternative<vpc::CreateAccessKey>(stamped.command)) {
+    TRY(secret, key_ring_->stamp_secret(stamped));
+  }
   const auto before = snapshot();
   TRY(const auto applied, vpc::apply(*before, stamped));
-  TRY(const auto revision, store_.append(api::encode_stored(request.operation, request.parameters,
-                                                            stamped.account, stamped.seed, stamped.time)
-                                             .dump()));
+  TRY(const auto revision,
+      store_.append(api::encode_stored(request.operation, request.parameters, stamped.account, stamped.seed,
+                                       stamped.time, stamped.sealed_secret)
+                        .dump()));
   const auto after = std::make_shared<const vpc::State>(applied.state);
   if (const Status done = reconciler_->apply(after, applied.touched); !done) {
     spdlog::error("{}: {}", request.operation, done.error().text());
     return take_back(revision, applied.touched, before, after, done.error());
   }
   publish(after);
-  return operation->reply(applied, request.account, request.parameters);
+  auto reply = operation->reply(applied, request.account, request.parameters);
+  // Only here, and only once.
+  if (!secret.empty()) reply["AccessKey"]["SecretAccessKey"] = secret;
+  return reply;
 }
 
 /// What the kernel refuses is no part of the model: the caller is told that nothing has changed, and so it is.
@@ -170,6 +207,7 @@ Error Daemon::take_back(std::uint64_t revision, const std::set<vpc::VpcId>& touc
 void Daemon::publish(const std::shared_ptr<const vpc::State>& state) {
   const std::lock_guard lock(state_mutex_);
   state_ = state;
+  state_changed_.notify_all();
 }
 
 void Daemon::submit(Request request, Reply reply) {

@@ -23,13 +23,15 @@ namespace caisson::netd::core {
 
 class Daemon : public Backend {
  public:
-  /// Replays the store and brings the kernel to the model.
-  static Result<std::unique_ptr<Daemon>> start(Store store, Fabric fabric);
+  /// Replays the store and brings the kernel to the model. `key_file` seals the access keys' secrets.
+  static Result<std::unique_ptr<Daemon>> start(Store store, Fabric fabric, const std::string& key_file);
   /// Finishes what was submitted.
   ~Daemon() override;
 
   void submit(Request request, Reply reply) override;
   [[nodiscard]] std::shared_ptr<const vpc::State> snapshot() const override;
+  [[nodiscard]] Result<accounts::Signer> find_signer(const std::string& access_key_id,
+                                                     const sigv4::Scope& scope) const override;
   Result<nlohmann::json> inspect(const vpc::AccountId& account, const std::string& what,
                                  const nlohmann::json& parameters) override;
   std::string metrics() override;
@@ -39,9 +41,15 @@ class Daemon : public Backend {
   /// Any thread; returns at once. The interface gets another address if its blocks of ports run low.
   void grow_if_low(const std::string& interface);
 
+  /// Waits until an access key has ceased to be since `seen` (State::access_key_revision), or for `patience`, or until
+  /// stop_waiting(). The present revision.
+  std::uint64_t wait_for_revocation(std::uint64_t seen, std::chrono::milliseconds patience);
+  void stop_waiting();
+
  private:
   Daemon(Store store, Fabric fabric) : store_(std::move(store)), fabric_(std::move(fabric)) {}
   Status replay();
+  Status open_key_ring(const std::string& key_file);
   Error take_back(std::uint64_t revision, const std::set<vpc::VpcId>& touched,
                   const std::shared_ptr<const vpc::State>& before,
                   const std::shared_ptr<const vpc::State>& after, Error refused);
@@ -64,6 +72,9 @@ class Daemon : public Backend {
   mutable std::mutex state_mutex_;
   std::shared_ptr<const vpc::State> state_ = std::make_shared<const vpc::State>();
   std::unique_ptr<Reconciler> reconciler_;
+  std::optional<accounts::KeyRing> key_ring_;
+  std::condition_variable_any state_changed_;  ///< with state_mutex_
+  bool waiting_is_over_ = false;               ///< by state_mutex_
 
   std::optional<kernel::Watch> watch_;
   std::atomic<bool> changed_{false};  ///< by us or by others, since check() looked

@@ -125,7 +125,8 @@ Result<Json> describe_flows(const vpc::State& state, const vpc::AccountId& accou
     const auto record = value_of<caisson_audit>(value_bytes);
     const auto id = vpc::NetworkInterfaceId::parse(id_text(record.eni));
     const auto* interface = id ? vpc::find(state.network_interfaces, *id) : nullptr;
-    if (interface != nullptr && interface->account != account) continue;
+    // A deleted interface is nobody's to see: whose it was is forgotten.
+    if (interface == nullptr || interface->account != account) continue;
     flows.push_back({{"NetworkInterfaceId", id_text(record.eni)},
                      {"Direction", key.direction == CAISSON_EGRESS ? "egress" : "ingress"},
                      {"Protocol", key.protocol},

@@ -39,14 +39,6 @@ bool is_account(const std::string& text) {
   return text.size() == 12 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-Result<std::string> account_of(const HttpRequest& request) {
-  const std::string& named = request.header("x-caisson-account");
-  // Over TCP anyone could name any account: there it is ignored.
-  if (!request.operator_socket || named.empty() || named == "default") return std::string(kDefaultAccount);
-  if (is_account(named)) return named;
-  return invalid("X-Caisson-Account must be an account's 12 digits, or \"default\".");
-}
-
 std::string query(const Target& target, const std::string& name) {
   const auto found = target.query.find(name);
   return found == target.query.end() ? std::string() : found->second;
@@ -69,10 +61,11 @@ struct LambdaApi::Route {
   std::vector<std::string_view> path;  ///< "*" is the function's name
   Handler handler;
   std::size_t body_limit;
+  bool open = false;  ///< to everyone: it shows nothing that belongs to an account
 };
 
-const LambdaApi::Route* LambdaApi::find_route(const std::string& method, const Target& target) {
-  static const std::array kRoutes = {
+const std::vector<LambdaApi::Route>& LambdaApi::routes() {
+  static const std::vector<Route> kRoutes = {
       Route{"CreateFunction",
             "POST",
             {kRegionVersion, "functions"},
@@ -102,10 +95,25 @@ const LambdaApi::Route* LambdaApi::find_route(const std::string& method, const T
             {kRegionVersion, "functions", "*", "invocations"},
             &LambdaApi::invoke,
             kMaxPayloadBytes},
-      Route{"Metrics", "GET", {"metrics"}, &LambdaApi::metrics, 0},
-      Route{"Health", "GET", {"healthz"}, &LambdaApi::health, 0},
+      Route{"Metrics", "GET", {"metrics"}, &LambdaApi::metrics, 0, true},
+      Route{"Health", "GET", {"healthz"}, &LambdaApi::health, 0, true},
   };
-  for (const Route& route : kRoutes) {
+  return kRoutes;
+}
+
+std::string LambdaApi::operations() {
+  std::string text;
+  for (const Route& route : routes()) {
+    text += std::string(route.operation) + " " + route.method + " ";
+    for (const auto part : route.path)
+      text += "/" + std::string(part);
+    text += "\n";
+  }
+  return text;
+}
+
+const LambdaApi::Route* LambdaApi::find_route(const std::string& method, const Target& target) {
+  for (const Route& route : routes()) {
     const bool same = std::ranges::equal(
         route.path, target.path,
         [](std::string_view pattern, const std::string& part) { return pattern == "*" || pattern == part; });
@@ -176,17 +184,28 @@ Result<HttpResponse> LambdaApi::dispatch_safely(const HttpRequest& request, cons
   }
 }
 
+Result<std::string> LambdaApi::account_of(const HttpRequest& request) {
+  if (!request.operator_socket) return parts_.authenticate(request);
+  const std::string& named = request.header("x-caisson-account");
+  if (named.empty() || named == "default") return std::string(kDefaultAccount);
+  if (is_account(named)) return named;
+  return invalid("X-Caisson-Account must be an account's 12 digits, or \"default\".");
+}
+
 Result<HttpResponse> LambdaApi::dispatch(const HttpRequest& request, const std::string& request_id,
                                          std::string& operation) {
   const Target target = parse_target(request.target);
+  const Route* route = target.valid ? find_route(request.method, target) : nullptr;
+  std::string account;
+  if (route == nullptr || !route->open) {
+    TRY(account, account_of(request));
+  }
   if (!target.valid) return invalid("The request's target has a broken percent escape.");
-  const Route* route = find_route(request.method, target);
   if (route == nullptr) {
     return Error{.code = "UnknownOperationException",
                  .message = request.method + " " + request.target.substr(0, 200) + " is not an operation"};
   }
   operation = route->operation;
-  TRY(std::string account, account_of(request));
   Call call{.request = request, .target = target, .request_id = request_id, .account = std::move(account)};
   if (target.path.size() > 2) {
     TRY(const FunctionName name, parse_function_name(target.path[2]));

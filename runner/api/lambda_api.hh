@@ -12,7 +12,7 @@
 
 namespace caisson::runner {
 
-/// The account of a request that names none.
+/// The account of an operator's request that names none.
 inline constexpr const char* kDefaultAccount = "000000000001";
 
 /// Thread-safe; handlers block (an invocation as long as the function runs).
@@ -24,6 +24,8 @@ class LambdaApi {
     Invoker& invoker;
     std::string region;
     Offer offer;
+    /// The account that signed a request which came without an operator's socket; see runner/auth.
+    std::function<Result<std::string>(const HttpRequest& request)> authenticate;
     std::function<std::string()> metrics;  ///< GET /metrics
     std::function<std::string()> health;   ///< GET /healthz, JSON
     std::function<void(const std::string& operation, unsigned status)> count;
@@ -32,6 +34,9 @@ class LambdaApi {
 
   /// Total: errors are responses.
   HttpResponse handle(const HttpRequest& request);
+
+  /// The table of routes: "Invoke POST /2015-03-31/functions/*/invocations", a line each.
+  static std::string operations();
 
   /// How large the body of a request may be: by operation, since a package is larger than an event.
   static std::size_t body_limit(const HttpRequest& request);
@@ -43,8 +48,10 @@ class LambdaApi {
   struct Call;
   using Handler = Result<HttpResponse> (LambdaApi::*)(const Call&);
   struct Route;
+  static const std::vector<Route>& routes();
   static const Route* find_route(const std::string& method, const Target& target);
 
+  Result<std::string> account_of(const HttpRequest& request);
   Result<HttpResponse> dispatch_safely(const HttpRequest& request, const std::string& request_id,
                                        std::string& operation);
   Result<HttpResponse> dispatch(const HttpRequest& request, const std::string& request_id,

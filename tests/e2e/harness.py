@@ -149,10 +149,11 @@ class Lab:
 
     # The VPC API
 
-    def api(self, action, **parameters):
+    def api(self, action, account="default", **parameters):
         connection = UnixConnection(f"{self.run}/netd.sock")
+        headers = {"Content-Type": "application/json", "X-Caisson-Account": account}
         try:
-            connection.request("POST", f"/v1/{action}", json.dumps(parameters), {"Content-Type": "application/json"})
+            connection.request("POST", f"/v1/{action}", json.dumps(parameters), headers)
             answer = connection.getresponse()
             body = json.loads(answer.read())
         finally:

@@ -7,8 +7,11 @@
 namespace caisson::vpc {
 
 std::uint64_t Change::random() {
-  // splitmix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators").
-  std::uint64_t z = seed_ + ++drawn_ * 0x9e3779b97f4a7c15U;
+  return nth_random(seed_, ++drawn_);
+}
+
+std::uint64_t nth_random(std::uint64_t seed, std::uint64_t n) {
+  std::uint64_t z = seed + n * 0x9e3779b97f4a7c15U;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
   return z ^ (z >> 31);

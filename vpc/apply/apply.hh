@@ -23,4 +23,11 @@ struct Applied {
 /// nothing has changed. Resources of another account are NotFound; managed ones, too.
 Result<Applied> apply(const State& state, const StampedCommand& command);
 
+/// The id of the access key that a CreateAccessKey with this seed makes: its secret is sealed for that id before the
+/// command is applied.
+std::string access_key_id(std::uint64_t seed);
+
+/// Error NoSuchEntity. Not a part of apply(): who may ask is the caller's business.
+Status check_account(const State& state, const AccountId& account);
+
 }  // namespace caisson::vpc

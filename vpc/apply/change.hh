@@ -12,14 +12,23 @@
 
 namespace caisson::vpc {
 
+/// The nth number of a seed's stream: splitmix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators").
+std::uint64_t nth_random(std::uint64_t seed, std::uint64_t n);
+
 /// Not thread-safe; lives as long as one apply().
 class Change {
  public:
   Change(const State& before, const StampedCommand& stamped)
-      : state(before), account_(stamped.account), time_(stamped.time), seed_(stamped.seed) {}
+      : state(before),
+        account_(stamped.account),
+        time_(stamped.time),
+        seed_(stamped.seed),
+        sealed_secret_(stamped.sealed_secret) {}
 
   [[nodiscard]] const AccountId& account() const { return account_; }
   [[nodiscard]] const std::string& time() const { return time_; }
+  [[nodiscard]] std::uint64_t seed() const { return seed_; }
+  [[nodiscard]] const std::string& sealed_secret() const { return sealed_secret_; }
 
   /// The next 64 bits of the command's own stream (splitmix64 over the seed): the same at every replay.
   std::uint64_t random();
@@ -43,6 +52,7 @@ class Change {
   std::string time_;
   std::uint64_t seed_;
   std::uint64_t drawn_ = 0;
+  std::string sealed_secret_;
 };
 
 /// A command for each resource; see apply() for what they promise.
@@ -62,6 +72,10 @@ Status apply_to(Change& change, const CreateTags& command);
 Status apply_to(Change& change, const EnsureFunctionInterface& command);
 Status apply_to(Change& change, const ReleaseFunctionInterface& command);
 Status apply_to(Change& change, const GrowFunctionInterface& command);
+Status apply_to(Change& change, const CreateAccount& command);
+Status apply_to(Change& change, const DeleteAccount& command);
+Status apply_to(Change& change, const CreateAccessKey& command);
+Status apply_to(Change& change, const DeleteAccessKey& command);
 
 /// What CreateVpc makes, shared with the managed default VPC: the VPC, its main route table with `routes`,
 /// its default network ACL and default group. The group admits `ingress_from_itself` or nothing, and all

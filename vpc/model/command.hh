@@ -102,17 +102,34 @@ struct GrowFunctionInterface {
   std::size_t addresses = 1;
 };
 
+/// For operators. Accounts outlive nothing that they own.
+struct CreateAccount {
+  std::string name;
+  std::optional<AccountId> account;  ///< none: a random one
+};
+struct DeleteAccount {
+  AccountId account;
+};
+/// Of the account that asks. What is sealed comes with the stamp.
+struct CreateAccessKey {};
+struct DeleteAccessKey {
+  std::string id;
+};
+
 using Command =
     std::variant<CreateVpc, DeleteVpc, CreateSubnet, DeleteSubnet, CreateSecurityGroup, DeleteSecurityGroup,
                  AuthorizeSecurityGroup, RevokeSecurityGroup, CreateNetworkInterface, DeleteNetworkInterface,
                  AttachNetworkInterface, DetachNetworkInterface, CreateTags, EnsureFunctionInterface,
-                 ReleaseFunctionInterface, GrowFunctionInterface>;
+                 ReleaseFunctionInterface, GrowFunctionInterface, CreateAccount, DeleteAccount, CreateAccessKey,
+                 DeleteAccessKey>;
 
 struct StampedCommand {
   AccountId account;
   std::uint64_t seed = 0;  ///< 64 random bits
   std::string time;        ///< ISO 8601 UTC with milliseconds
   Command command;
+  /// CreateAccessKey: the secret, random and sealed by netd. It cannot come from the seed, which is stored in the open.
+  std::string sealed_secret = {};
 };
 
 }  // namespace caisson::vpc

@@ -7,6 +7,7 @@
 namespace caisson::vpc {
 
 struct Quotas {
+  std::size_t accounts = 10000;
   std::size_t vpcs = 1000;  ///< per account
   std::size_t subnets_per_vpc = 200;
   std::size_t security_groups = 2500;    ///< per account

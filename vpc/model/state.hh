@@ -4,6 +4,10 @@
 // place, so a reader may keep a snapshot for as long as it likes, on any thread.
 #pragma once
 
+#include <map>
+#include <memory>
+
+#include "vpc/model/account.hh"
 #include "vpc/model/index.hh"
 #include "vpc/model/network_acl.hh"
 #include "vpc/model/network_interface.hh"
@@ -23,6 +27,8 @@ const Resource* find(const Table<IdType, Resource>& table, const IdType& id) {
 }
 
 struct State {
+  std::map<AccountId, std::shared_ptr<const Account>> accounts = default_accounts();
+  std::map<std::string, std::shared_ptr<const AccessKey>> access_keys;
   Table<VpcId, Vpc> vpcs;
   Table<SubnetId, Subnet> subnets;
   Table<RouteTableId, RouteTable> route_tables;
@@ -41,6 +47,8 @@ struct State {
   PersistentMap<std::string, ClientToken> client_tokens;
   /// The next `number` of a VPC, subnet, route table or network interface. Below 2^28 (identity addresses).
   std::uint32_t next_number = 1;
+  /// Goes up when an access key ceases to be: whoever keeps what was derived from one must let go of it.
+  std::uint64_t access_key_revision = 0;
   /// Set by netd's configuration at start; no command changes it.
   Quotas quotas;
   Index index;

@@ -25,6 +25,13 @@ class FakeBackend final : public core::Backend {
     return state_;
   }
 
+  /// "AKIDEXAMPLE" and the secret "secret" are the account's 111122223333.
+  [[nodiscard]] Result<accounts::Signer> find_signer(const std::string& access_key_id,
+                                                     const sigv4::Scope& scope) const override {
+    if (access_key_id != "AKIDEXAMPLE") return Error{.code = "UnknownKey"};
+    return accounts::Signer{.account = {"111122223333"}, .key = sigv4::SigningKey::derive("secret", scope)};
+  }
+
   Result<nlohmann::json> inspect(const vpc::AccountId& account, const std::string& what,
                                  const nlohmann::json&) override {
     if (what == "Plan") return nlohmann::json{{"Plan", plan}};

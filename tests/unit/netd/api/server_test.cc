@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "base/fd.hh"
+#include "base/sigv4/sign.hh"
 #include "netd/api/dispatch.hh"
 #include "tests/unit/netd/api/fake_backend.hh"
 
@@ -159,8 +160,13 @@ TEST_F(ServerTest, AnswersActionsOnOneConnection) {
   EXPECT_TRUE(at_end(fd));
 }
 
-TEST_F(ServerTest, OnlyTheUnixSocketNamesAccounts) {
+TEST_F(ServerTest, OperatorsNameAccounts) {
   start();
+  EXPECT_THAT(
+      ask_unix(post("CreateVpc", R"({"CidrBlock":"10.0.0.0/16"})", "X-Caisson-Account: 111122223333\r\n")),
+      AllOf(StartsWith("HTTP/1.1 404"), HasSubstr("NoSuchEntity")));
+  EXPECT_THAT(ask_unix(post("CreateAccount", R"({"AccountName":"shop","AccountId":"111122223333"})")),
+              HasSubstr(R"("AccountName":"shop")"));
   EXPECT_THAT(
       ask_unix(post("CreateVpc", R"({"CidrBlock":"10.0.0.0/16"})", "X-Caisson-Account: 111122223333\r\n")),
       HasSubstr(R"("OwnerId":"111122223333")"));
@@ -168,11 +174,66 @@ TEST_F(ServerTest, OnlyTheUnixSocketNamesAccounts) {
               HasSubstr(R"("OwnerId":"000000000001")"));
   EXPECT_THAT(ask_unix(post("DescribeVpcs", "", "X-Caisson-Account: 1\r\n")),
               HasSubstr("InvalidParameterValue"));
-  const Fd fd = connect_tcp();
-  send(fd, post("DescribeVpcs", "", "X-Caisson-Account: 111122223333\r\n"));
-  const auto reply = receive(fd);
-  EXPECT_THAT(reply, HasSubstr("000000000001"));
-  EXPECT_THAT(reply, Not(HasSubstr("111122223333")));
+}
+
+/// A signed request; the case may change it afterwards.
+std::string signed_post(const std::string& action, const std::string& body,
+                        const std::string& key = "AKIDEXAMPLE", const std::string& secret = "secret",
+                        std::int64_t skew = 0, const std::string& service = "ec2",
+                        const std::string& more = "") {
+  const sigv4::Headers headers{{"host", "netd"}};
+  const auto added = sigv4::sign({.method = "POST",
+                                  .target = "/v1/" + action,
+                                  .headers = headers,
+                                  .body_sha256 = sigv4::sha256_hex(body)},
+                                 {.access_key_id = key, .secret_access_key = secret, .session_token = {}},
+                                 "us-east-1", service, std::time(nullptr) + skew);
+  std::string text = "POST /v1/" + action + " HTTP/1.1\r\nHost: netd\r\n" + more;
+  for (const auto& [name, value] : added)
+    text += name + ": " + value + "\r\n";
+  return text + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+TEST_F(ServerTest, SignaturesNameAccountsOverTcp) {
+  start();
+  const auto ask = [this](const std::string& request) {
+    const Fd fd = connect_tcp();
+    send(fd, request);
+    return receive(fd);
+  };
+  const std::string vpc = R"({"CidrBlock":"10.0.0.0/16"})";
+  EXPECT_THAT(ask(signed_post("CreateVpc", vpc)), HasSubstr(R"("OwnerId":"111122223333")"));
+  // The header is for operators.
+  EXPECT_THAT(ask(signed_post("DescribeVpcs", "{}", "AKIDEXAMPLE", "secret", 0, "ec2",
+                              "X-Caisson-Account: 000000000001\r\n")),
+              HasSubstr(R"("OwnerId":"111122223333")"));
+  std::string longer = signed_post("DescribeVpcs", "{}");
+  longer.replace(longer.find("{}"), 2, "[]");
+  const struct {
+    const char* name;
+    std::string request;
+    const char* status;
+    const char* code;
+  } cases[] = {
+      {"unsigned", post("DescribeVpcs", "{}"), "403", "MissingAuthenticationToken"},
+      {"an unknown action, unsigned", post("X", "{}"), "403", "MissingAuthenticationToken"},
+      {"another path, unsigned", "GET /x HTTP/1.1\r\nHost: n\r\n\r\n", "403", "MissingAuthenticationToken"},
+      {"no SigV4", post("DescribeVpcs", "{}", "Authorization: Basic eA==\r\n"), "400", "IncompleteSignature"},
+      {"an unknown key", signed_post("DescribeVpcs", "{}", "AKIDOTHER"), "401", "AuthFailure"},
+      {"another secret", signed_post("DescribeVpcs", "{}", "AKIDEXAMPLE", "other"), "401", "AuthFailure"},
+      {"another body", longer, "401", "AuthFailure"},
+      {"another service", signed_post("DescribeVpcs", "{}", "AKIDEXAMPLE", "secret", 0, "lambda"), "401",
+       "AuthFailure"},
+      {"old", signed_post("DescribeVpcs", "{}", "AKIDEXAMPLE", "secret", -400), "400", "RequestExpired"},
+      {"early", signed_post("DescribeVpcs", "{}", "AKIDEXAMPLE", "secret", 400), "400", "RequestExpired"},
+      {"an operator's action", signed_post("DescribeAccounts", "{}"), "403", "UnauthorizedOperation"},
+      {"an operator's inspection", signed_post("Plan", "{}"), "403", "UnauthorizedOperation"},
+  };
+  for (const auto& c : cases) {
+    const auto reply = ask(c.request);
+    EXPECT_THAT(reply, StartsWith(std::string("HTTP/1.1 ") + c.status)) << c.name;
+    EXPECT_THAT(reply, HasSubstr(std::string(R"("Code":")") + c.code + "\"")) << c.name;
+  }
 }
 
 TEST_F(ServerTest, ErrorsHaveStatusCodeAndRequestId) {
@@ -226,7 +287,7 @@ TEST_F(ServerTest, InspectionsRunOnTheWorker) {
   start();
   EXPECT_THAT(ask_unix(post("Plan", "")), HasSubstr(R"({"Plan":[]})"));
   EXPECT_THAT(ask_unix(post("Describe", "", "X-Caisson-Account: 111122223333\r\n")),
-              HasSubstr("111122223333"));
+              HasSubstr("NoSuchEntity"));
 }
 
 TEST_F(ServerTest, LetsAClientContinue) {

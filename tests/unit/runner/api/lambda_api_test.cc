@@ -13,7 +13,7 @@ using Json = nlohmann::json;
 class LambdaApiTest : public DeployerFixture {
  protected:
   HttpResponse send(const std::string& method, const std::string& target, const std::string& body = {},
-                    const std::map<std::string, std::string>& headers = {}, bool operator_socket = false) {
+                    const std::map<std::string, std::string>& headers = {}, bool operator_socket = true) {
     return api_.handle({.method = method,
                         .target = target,
                         .headers = headers,
@@ -47,6 +47,10 @@ class LambdaApiTest : public DeployerFixture {
                   .invoker = invoker_,
                   .region = "us-east-1",
                   .offer = {.runtimes = {"python3.11"}},
+                  .authenticate = [](const HttpRequest& request) -> Result<std::string> {
+                    if (request.header("authorization") == "good") return std::string("000000000001");
+                    return Error{.code = "MissingAuthenticationTokenException", .message = "no token"};
+                  },
                   .metrics = [] { return std::string("caisson_up 1\n"); },
                   .health = [] { return std::string("{}"); },
                   .count = [](const std::string&, unsigned) {}}};
@@ -159,13 +163,27 @@ TEST_F(LambdaApiTest, AccountsAreSeparateAndOnlyTheOperatorSocketNamesThem) {
   create_active("f");
   const std::map<std::string, std::string> other = {{"x-caisson-account", "000000000002"}};
   EXPECT_EQ(send("GET", "/2015-03-31/functions/f", "", other, true).status, 404U);
-  EXPECT_EQ(send("GET", "/2015-03-31/functions/f", "", other, false).status, 200U);
+  // Over TCP the signature alone says who asks.
+  auto signed_headers = other;
+  signed_headers["authorization"] = "good";
+  EXPECT_EQ(send("GET", "/2015-03-31/functions/f", "", signed_headers, false).status, 200U);
   EXPECT_EQ(send("GET", "/2015-03-31/functions/f", "", {{"x-caisson-account", "default"}}, true).status,
             200U);
   EXPECT_EQ(send("GET", "/2015-03-31/functions/f", "", {{"x-caisson-account", "1"}}, true).status, 400U);
   const HttpResponse created = send("POST", "/2015-03-31/functions", create_body("f"), other, true);
   EXPECT_EQ(created.status, 201U);
   EXPECT_EQ(Json::parse(created.body).at("FunctionArn"), "arn:aws:lambda:us-east-1:000000000002:function:f");
+}
+
+TEST_F(LambdaApiTest, WhatIsNotSignedIsRefusedBeforeAllElse) {
+  create_active("f");
+  for (const char* target : {"/2015-03-31/functions/f", "/2015-03-31/functions", "/nothing", "/%"}) {
+    const auto response = send("GET", target, "", {}, false);
+    EXPECT_EQ(response.status, 403U) << target;
+    EXPECT_EQ(error_type(response), "MissingAuthenticationTokenException") << target;
+  }
+  EXPECT_EQ(send("GET", "/metrics", "", {}, false).status, 200U);
+  EXPECT_EQ(send("GET", "/healthz", "", {}, false).status, 200U);
 }
 
 TEST_F(LambdaApiTest, UpdatesAndTheirConflicts) {
