@@ -120,8 +120,8 @@ using Command =
     std::variant<CreateVpc, DeleteVpc, CreateSubnet, DeleteSubnet, CreateSecurityGroup, DeleteSecurityGroup,
                  AuthorizeSecurityGroup, RevokeSecurityGroup, CreateNetworkInterface, DeleteNetworkInterface,
                  AttachNetworkInterface, DetachNetworkInterface, CreateTags, EnsureFunctionInterface,
-                 ReleaseFunctionInterface, GrowFunctionInterface, CreateAccount, DeleteAccount, CreateAccessKey,
-                 DeleteAccessKey>;
+                 ReleaseFunctionInterface, GrowFunctionInterface, CreateAccount, DeleteAccount,
+                 CreateAccessKey, DeleteAccessKey>;
 
 struct StampedCommand {
   AccountId account;
