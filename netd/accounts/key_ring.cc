@@ -31,7 +31,8 @@ Result<std::string> KeyRing::stamp_secret(vpc::StampedCommand& stamped) const {
 Result<Signer> KeyRing::find(const vpc::State& state, const std::string& access_key_id,
                              const sigv4::Scope& scope) const {
   const auto found = state.access_keys.find(access_key_id);
-  if (found == state.access_keys.end()) return Error{.code = "UnknownKey", .message = "there is no such access key"};
+  if (found == state.access_keys.end())
+    return Error{.code = "UnknownKey", .message = "there is no such access key"};
   const auto& key = found->second;
   TRY(auto secret, sealer_.unseal(key->sealed_secret, binding(key->account, access_key_id)));
   Signer signer{.account = key->account, .key = sigv4::SigningKey::derive(secret, scope)};
