@@ -49,7 +49,7 @@ bool is_text(const Json& value) {
   const auto& text = value.get_ref<const std::string&>();
   if (std::all_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) >= 0; }))
     return true;
-  return Json::accept('"' + text + '"');
+  return Json::parse(value.dump(-1, ' ', false, Json::error_handler_t::replace)) == value;
 }
 
 bool fits(const Json& value, Kind kind) {
