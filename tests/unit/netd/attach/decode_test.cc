@@ -46,6 +46,7 @@ TEST(DecodeRequest, TakesWhatAnOperationNeedsAndNothingElse) {
 TEST(DecodeRequest, TextIsUtf8) {
   EXPECT_TRUE(is_request({{"op", "Attach"}, {"slot", 3}, {"eni", "\xc3\xa9"}}));
   EXPECT_FALSE(is_request({{"op", "Attach"}, {"slot", 3}, {"eni", "\xff"}}));
+  EXPECT_FALSE(is_request({{"op", "Attach"}, {"slot", 3}, {"eni", std::string("\"\0\xbf", 3)}}));
   Json ensure = {{"op", "EnsureFunctionInterface"}, {"account", "1"}, {"user", "u"}, {"subnets", {"\xc3"}}};
   ensure["groups"] = Json::array();
   EXPECT_FALSE(is_request(ensure));
