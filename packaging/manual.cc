@@ -84,6 +84,18 @@ std::string options(const CommandTree& tree) {
   return text;
 }
 
+/// A command's own options and its example.
+std::string details(const CommandTree& command) {
+  std::string text;
+  for (const auto& option : command.options) {
+    const bool help = std::find(option.names.begin(), option.names.end(), "--help") != option.names.end();
+    if (!option.group.empty() && !help) text += option_item(option);
+  }
+  if (const auto example = command.footer.find("\n  "); example != std::string::npos)
+    text += ".PP\nExample: " + bold(command.footer.substr(example + 3)) + "\n";
+  return text;
+}
+
 /// Commands with their own options; the group's name first where it changes.
 std::string commands(const CommandTree& tree, const std::string& path) {
   std::string text;
@@ -93,14 +105,9 @@ std::string commands(const CommandTree& tree, const std::string& path) {
     if (path.empty() && command.group != group) text += ".SS " + plain(command.group) + "\n";
     group = command.group;
     const std::string name = path + command.name;
-    text += ".TP\n" + bold(name) + "\n" + plain(command.doc) + "\n.RS\n";
-    for (const auto& option : command.options) {
-      const bool help = std::find(option.names.begin(), option.names.end(), "--help") != option.names.end();
-      if (!option.group.empty() && !help) text += option_item(option);
-    }
-    if (const auto example = command.footer.find("\n  "); example != std::string::npos)
-      text += ".PP\nExample: " + bold(command.footer.substr(example + 3)) + "\n";
-    text += ".RE\n" + commands(command, name + " ");
+    text += ".TP\n" + bold(name) + "\n" + plain(command.doc) + "\n";
+    if (const std::string own = details(command); !own.empty()) text += ".RS\n" + own + ".RE\n";
+    text += commands(command, name + " ");
   }
   return text;
 }
