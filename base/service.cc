@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
+#include <algorithm>
+
 namespace caisson::service {
 
 void notify(const std::string& state) {
@@ -17,7 +19,8 @@ std::optional<std::chrono::microseconds> watchdog_interval() {
 
 std::vector<Fd> take_listeners() {
   std::vector<Fd> listeners;
-  const int count = ::sd_listen_fds(/*unset_environment=*/1);
+  const int count = std::max(::sd_listen_fds(/*unset_environment=*/1), 0);
+  listeners.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i)
     listeners.push_back(Fd::own(SD_LISTEN_FDS_START + i));
   return listeners;

@@ -24,7 +24,7 @@ bool is_name(const std::string& name) {
 AccountId fresh_account(Change& change) {
   constexpr std::uint64_t kLowest = 100'000'000'000;
   while (true) {
-    const AccountId id{std::to_string(kLowest + change.random() % (9 * kLowest))};
+    AccountId id{std::to_string(kLowest + change.random() % (9 * kLowest))};
     if (!change.state.accounts.contains(id)) return id;
   }
 }
