@@ -23,6 +23,12 @@ std::uint64_t now() {
   return static_cast<std::uint64_t>(time.tv_sec) * CAISSON_NS + static_cast<std::uint64_t>(time.tv_nsec);
 }
 
+/// As the programs judge it: a time that another CPU wrote just now may be ahead of ours, which is no age.
+bool is_older(std::uint64_t then, std::uint64_t time, std::uint64_t limit) {
+  const auto age = static_cast<std::int64_t>(time - then);
+  return age > 0 && static_cast<std::uint64_t>(age) > limit;
+}
+
 using Table = std::map<std::string, std::string>;
 
 /// Has the slot that began the flow another owner, or none, by now? `slots` is the map.
@@ -54,8 +60,7 @@ Status sweep_conntrack(const kernel::Datapath& datapath, const Table& eni_flows,
         const auto flow = value_of<caisson_flow_key>(key);
         const auto entry = value_of<caisson_conntrack>(value);
         const std::string number = bytes_of(flow.eni);
-        const bool holds =
-            time < entry.last_seen || time - entry.last_seen <= idle_time(slots, entry, flow.protocol);
+        const bool holds = !is_older(entry.last_seen, time, idle_time(slots, entry, flow.protocol));
         const bool gone = is_gone(datapath, eni_flows, number);
         if (holds && !gone) return;
         expired.emplace_back(key);
@@ -80,8 +85,8 @@ Status sweep_freed(const kernel::Datapath& datapath, const Table& eni_flows) {
 Status sweep_fragments(const kernel::Datapath& datapath, std::uint64_t time) {
   std::vector<std::string> expired;
   TRYV(datapath.visit("fragments", [&](std::string_view key, std::string_view value) {
-    const auto began = value_of<caisson_fragment>(value).began;
-    if (time > began && time - began > CAISSON_FRAGMENT_TIME) expired.emplace_back(key);
+    if (is_older(value_of<caisson_fragment>(value).began, time, CAISSON_FRAGMENT_TIME))
+      expired.emplace_back(key);
   }));
   return datapath.erase_all("fragments", expired);
 }
@@ -90,7 +95,7 @@ Status sweep_records(const kernel::Datapath& datapath, std::uint64_t time, kerne
   std::vector<std::string> idle;
   TRYV(datapath.visit_some("flows", kMostEntries, cursor, [&](std::string_view key, std::string_view value) {
     const auto record = value_of<caisson_audit>(value);
-    if (time > record.last_seen && time - record.last_seen > kAuditIdle) idle.emplace_back(key);
+    if (is_older(record.last_seen, time, kAuditIdle)) idle.emplace_back(key);
   }));
   return datapath.erase_all("flows", idle);
 }
