@@ -44,8 +44,8 @@ class Activated(Network):
     """A network whose netd is started by the test."""
 
     def start_netd(self):
-        os.makedirs(self.programs)
-        os.makedirs(self.run)
+        os.makedirs(self.programs, exist_ok=True)  # a run that was killed left it
+        os.makedirs(self.run, exist_ok=True)
         shutil.copy(os.path.join(BUILD, "bin", "netd"), self.programs)
         # As the unit's ExecStartPre does.
         run("ip", "netns", "add", self.fabric)
