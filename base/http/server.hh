@@ -32,7 +32,7 @@ struct Limits {
 };
 
 /// Why a request was refused before it was handled.
-enum class Refusal { kMalformed, kHeaderTooLong, kBodyTooLarge, kBusy };
+enum class Refusal { kMalformed, kHeaderTooLong, kLengthRequired, kBodyTooLarge, kBusy };
 
 /// All are called on the io_context's thread.
 struct Handlers {

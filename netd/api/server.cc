@@ -19,6 +19,8 @@ Error refusal(http::Refusal why) {
       return {.code = "InvalidRequest", .message = "This is not HTTP/1.1"};
     case http::Refusal::kHeaderTooLong:
       return {.code = "InvalidRequest", .message = "The header is too long"};
+    case http::Refusal::kLengthRequired:
+      return {.code = "InvalidRequest", .message = "A body needs a Content-Length; chunks are not accepted"};
     case http::Refusal::kBodyTooLarge:
       return {.code = "RequestEntityTooLarge",
               .message = "A request has at most " + std::to_string(kMaxBody) + " bytes"};
@@ -32,6 +34,7 @@ Error refusal(http::Refusal why) {
 http::Response refuse(http::Refusal why, const http::Request& request) {
   http::Response reply = error_reply(refusal(why), request.request_id);
   if (why == http::Refusal::kHeaderTooLong) reply.status = 431;
+  if (why == http::Refusal::kLengthRequired) reply.status = 411;
   return reply;
 }
 

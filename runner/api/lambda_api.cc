@@ -44,6 +44,13 @@ std::string query(const Target& target, const std::string& name) {
   return found == target.query.end() ? std::string() : found->second;
 }
 
+HttpResponse malformed(int status, std::string message) {
+  HttpResponse response =
+      error_response({.code = "InvalidRequestContentException", .message = std::move(message)});
+  response.status = status;
+  return response;
+}
+
 }  // namespace
 
 struct LambdaApi::Call {
@@ -135,14 +142,11 @@ bool LambdaApi::is_invocation(const HttpRequest& request) {
 HttpResponse LambdaApi::refuse(http::Refusal why, const HttpRequest& request) {
   switch (why) {
     case http::Refusal::kMalformed:
-      return error_response(
-          {.code = "InvalidRequestContentException", .message = "The request is not HTTP/1.1."});
-    case http::Refusal::kHeaderTooLong: {
-      HttpResponse response = error_response(
-          {.code = "InvalidRequestContentException", .message = "The request's header is too long."});
-      response.status = 431;
-      return response;
-    }
+      return malformed(400, "The request is not HTTP/1.1.");
+    case http::Refusal::kHeaderTooLong:
+      return malformed(431, "The request's header is too long.");
+    case http::Refusal::kLengthRequired:
+      return malformed(411, "A body needs a Content-Length; chunks are not accepted.");
     case http::Refusal::kBusy:
       return error_response({.code = "TooManyRequestsException", .message = "Rate Exceeded."});
     case http::Refusal::kBodyTooLarge:

@@ -22,6 +22,10 @@ namespace http = boost::beast::http;
 using beast::error_code;
 using beast::string_view;
 
+namespace {
+constexpr std::string_view kLastChunk = "0\r\n\r\n";
+}
+
 /// Collects a request; of a body that is too long only the length, so that the runtime can send all of it and
 /// then read its 413.
 class HttpConnection::Parser final : public http::basic_parser<true> {
@@ -74,6 +78,9 @@ short HttpConnection::wanted_events() const {
 
 void HttpConnection::parse() {
   while (!in_.empty() && !parser_->is_done()) {
+    // Beast asserts that it comes back to a last chunk with all of the five bytes that end a message. No message
+    // ends in fewer, so that nothing is held back for good.
+    if (parser_->is_header_done() && parser_->chunked() && in_.size() < kLastChunk.size()) return;
     error_code error;
     const std::size_t used = parser_->put(boost::asio::const_buffer(in_.data(), in_.size()), error);
     in_.erase(0, used);

@@ -263,6 +263,8 @@ TEST_F(ServerTest, ErrorsHaveStatusCodeAndRequestId) {
       {"not HTTP", "HELLO\r\n\r\n", "400", "InvalidRequest"},
       {"long header", "GET /healthz HTTP/1.1\r\nX: " + std::string(20000, 'x') + "\r\n\r\n", "431",
        "InvalidRequest"},
+      {"chunks", "POST /v1/DescribeVpcs HTTP/1.1\r\nHost: n\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+       "411", "InvalidRequest"},
       {"large body", post("DescribeVpcs", std::string((1 << 20) + 1, ' ')), "413", "RequestEntityTooLarge"},
   };
   for (const auto& c : cases) {

@@ -219,6 +219,7 @@ TEST(BodyLimit, ByOperation) {
   const HttpResponse response = LambdaApi::refuse(
       http::Refusal::kBodyTooLarge, {.method = "POST", .target = "/2015-03-31/functions/f/invocations"});
   EXPECT_EQ(response.status, 413U);
+  EXPECT_EQ(LambdaApi::refuse(http::Refusal::kLengthRequired, {}).status, 411U);
   EXPECT_NE(response.body.find("6291456 bytes for the InvokeFunction operation"), std::string::npos);
 }
 
