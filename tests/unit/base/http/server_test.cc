@@ -2,10 +2,7 @@
 #include "base/http/server.hh"
 
 #include <gmock/gmock.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -16,9 +13,15 @@
 #include <optional>
 #include <thread>
 
+#include "tests/support/http_client.hh"
+
 namespace caisson::http {
 namespace {
 
+using test::at_end;
+using test::post_text;
+using test::receive_reply;
+using test::send_text;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -100,66 +103,13 @@ class HttpServerTest : public testing::Test {
     done.get_future().wait();
   }
 
-  Fd connect_unix() const {
-    Fd fd = Fd::own(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path().copy(address.sun_path, sizeof address.sun_path - 1);
-    return connected(std::move(fd), reinterpret_cast<sockaddr*>(&address), sizeof address);
-  }
-
-  Fd connect_tcp() const {
-    Fd fd = Fd::own(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port_);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return connected(std::move(fd), reinterpret_cast<sockaddr*>(&address), sizeof address);
-  }
-
-  static void send(const Fd& fd, const std::string& text) {
-    std::size_t sent = 0;
-    while (sent < text.size()) {
-      const auto n = ::send(fd.get(), text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
-      if (n <= 0) return;
-      sent += static_cast<std::size_t>(n);
-    }
-  }
-
-  /// One reply: to the end of its Content-Length, or of the connection.
-  static std::string receive(const Fd& fd) {
-    std::string text;
-    char c = 0;
-    std::size_t body = std::string::npos;
-    std::size_t length = 0;
-    while (body == std::string::npos || text.size() < body + length) {
-      if (::recv(fd.get(), &c, 1, 0) != 1) break;
-      text += c;
-      if (body != std::string::npos || !text.ends_with("\r\n\r\n")) continue;
-      body = text.size();
-      const auto header = text.find("Content-Length: ");
-      if (header != std::string::npos) length = std::stoul(text.substr(header + 16));
-    }
-    return text;
-  }
-
-  /// True when the connection has ended, in order or by a reset.
-  static bool at_end(const Fd& fd) {
-    char c = 0;
-    const auto received = ::recv(fd.get(), &c, 1, 0);
-    return received == 0 || (received < 0 && errno == ECONNRESET);
-  }
-
-  static std::string post(const std::string& target, const std::string& body,
-                          const std::string& headers = "") {
-    return "POST " + target + " HTTP/1.1\r\nHost: h\r\n" + headers +
-           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-  }
+  Fd connect_unix() const { return test::connect_unix(path()); }
+  Fd connect_tcp() const { return test::connect_tcp(port_); }
 
   std::string ask(const std::string& request) const {
     const Fd fd = connect_unix();
-    send(fd, request);
-    return receive(fd);
+    send_text(fd, request);
+    return receive_reply(fd);
   }
 
   std::string folder_;
@@ -169,30 +119,22 @@ class HttpServerTest : public testing::Test {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
   std::optional<Server> server_;
   std::thread thread_;
-
- private:
-  static Fd connected(Fd fd, const sockaddr* address, socklen_t size) {
-    const timeval patience{60, 0};
-    setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    EXPECT_EQ(::connect(fd.get(), address, size), 0) << strerror(errno);
-    return fd;
-  }
 };
 
 TEST_F(HttpServerTest, AnswersOneRequestAfterTheOther) {
   start();
   const Fd fd = connect_tcp();
-  send(fd, post("/x?y=z", "body", "X-A: 1\r\nx-a: 2\r\n"));
-  const std::string reply = receive(fd);
+  send_text(fd, post_text("/x?y=z", "body", "X-A: 1\r\nx-a: 2\r\n"));
+  const std::string reply = receive_reply(fd);
   EXPECT_THAT(reply, StartsWith("HTTP/1.1 200 OK\r\n"));
   EXPECT_THAT(reply, HasSubstr("\r\nX-B: c\r\n"));
   EXPECT_THAT(reply, HasSubstr("\r\nx-amzn-RequestId: "));
   EXPECT_THAT(reply, HasSubstr("POST /x?y=z body 1,2 end"));
-  send(fd, post("/a", "") + post("/b", ""));  // pipelined
-  EXPECT_THAT(receive(fd), HasSubstr("POST /a "));
-  EXPECT_THAT(receive(fd), HasSubstr("POST /b "));
-  send(fd, post("/nothing", "", "Connection: close\r\n"));
-  const std::string nothing = receive(fd);
+  send_text(fd, post_text("/a", "") + post_text("/b", ""));  // pipelined
+  EXPECT_THAT(receive_reply(fd), HasSubstr("POST /a "));
+  EXPECT_THAT(receive_reply(fd), HasSubstr("POST /b "));
+  send_text(fd, post_text("/nothing", "", "Connection: close\r\n"));
+  const std::string nothing = receive_reply(fd);
   EXPECT_THAT(nothing, StartsWith("HTTP/1.1 204 "));
   EXPECT_THAT(nothing, HasSubstr("Connection: close\r\n"));
   EXPECT_THAT(nothing, Not(HasSubstr("Content-Length")));
@@ -201,7 +143,7 @@ TEST_F(HttpServerTest, AnswersOneRequestAfterTheOther) {
 
 TEST_F(HttpServerTest, KnowsWhoIsAtTheUnixSocket) {
   start();
-  EXPECT_THAT(ask(post("/x", "")), HasSubstr(" uid " + std::to_string(::geteuid()) + " end"));
+  EXPECT_THAT(ask(post_text("/x", "")), HasSubstr(" uid " + std::to_string(::geteuid()) + " end"));
 }
 
 TEST_F(HttpServerTest, RefusesBeforeItReads) {
@@ -210,7 +152,7 @@ TEST_F(HttpServerTest, RefusesBeforeItReads) {
   EXPECT_THAT(ask("GET / HTTP/1.1\r\nX: " + std::string(20000, 'x') + "\r\n\r\n"),
               StartsWith("HTTP/1.1 431"));
   EXPECT_THAT(ask("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n"), StartsWith("HTTP/1.1 413"));
-  EXPECT_THAT(ask(post("/", std::string(100000, 'x'))), HasSubstr("too large"));
+  EXPECT_THAT(ask(post_text("/", std::string(100000, 'x'))), HasSubstr("too large"));
   const std::string head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
   EXPECT_THAT(ask(head + "3\r\nabc\r\n0\r\n\r\n"), StartsWith("HTTP/1.1 411"));
 }
@@ -218,19 +160,19 @@ TEST_F(HttpServerTest, RefusesBeforeItReads) {
 TEST_F(HttpServerTest, AChunkInPiecesEndsNothing) {
   start();
   const Fd fd = connect_unix();
-  send(fd, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n");
-  EXPECT_THAT(receive(fd), StartsWith("HTTP/1.1 411"));
-  send(fd, "a");
-  EXPECT_THAT(ask(post("/x", "")), StartsWith("HTTP/1.1 200"));
+  send_text(fd, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n");
+  EXPECT_THAT(receive_reply(fd), StartsWith("HTTP/1.1 411"));
+  send_text(fd, "a");
+  EXPECT_THAT(ask(post_text("/x", "")), StartsWith("HTTP/1.1 200"));
 }
 
 TEST_F(HttpServerTest, LetsAClientContinue) {
   start();
   const Fd fd = connect_unix();
-  send(fd, "POST /x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
-  EXPECT_THAT(receive(fd), StartsWith("HTTP/1.1 100 Continue"));
-  send(fd, "body");
-  EXPECT_THAT(receive(fd), StartsWith("HTTP/1.1 200"));
+  send_text(fd, "POST /x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+  EXPECT_THAT(receive_reply(fd), StartsWith("HTTP/1.1 100 Continue"));
+  send_text(fd, "body");
+  EXPECT_THAT(receive_reply(fd), StartsWith("HTTP/1.1 200"));
 }
 
 TEST_F(HttpServerTest, ClosesSilentConnections) {
@@ -238,27 +180,27 @@ TEST_F(HttpServerTest, ClosesSilentConnections) {
   const Fd silent = connect_unix();
   EXPECT_TRUE(at_end(silent));
   const Fd header = connect_unix();
-  send(header, "POST /x HTTP/1.1\r\n");
+  send_text(header, "POST /x HTTP/1.1\r\n");
   EXPECT_TRUE(at_end(header));
   const Fd half = connect_unix();
-  send(half, "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n{");
+  send_text(half, "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n{");
   EXPECT_TRUE(at_end(half));
 }
 
 TEST_F(HttpServerTest, WhoWaitsLongestMakesRoom) {
   start({.connections = 2});
   const Fd first = connect_unix();
-  send(first, post("/x", ""));
-  EXPECT_THAT(receive(first), StartsWith("HTTP/1.1 200"));
+  send_text(first, post_text("/x", ""));
+  EXPECT_THAT(receive_reply(first), StartsWith("HTTP/1.1 200"));
   const Fd half = connect_unix();
-  send(half, "POST /x HTTP/1.1\r\n");
+  send_text(half, "POST /x HTTP/1.1\r\n");
   on_io([] {});
   const Fd third = connect_unix();
-  send(third, post("/x", ""));
+  send_text(third, post_text("/x", ""));
   EXPECT_TRUE(at_end(first));
-  EXPECT_THAT(receive(third), StartsWith("HTTP/1.1 200"));
-  send(half, "Host: h\r\nContent-Length: 0\r\n\r\n");
-  EXPECT_THAT(receive(half), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(receive_reply(third), StartsWith("HTTP/1.1 200"));
+  send_text(half, "Host: h\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_THAT(receive_reply(half), StartsWith("HTTP/1.1 200"));
   EXPECT_EQ(server_->stats().evicted, 1U);
 }
 
@@ -267,47 +209,47 @@ TEST_F(HttpServerTest, ManySilentConnectionsStopNobody) {
   std::vector<Fd> silent;
   for (int i = 0; i < 100; ++i) {
     silent.push_back(connect_tcp());
-    if (i % 2 == 1) send(silent.back(), "POST /x HTTP/1.1\r\nHost: h\r\n");
+    if (i % 2 == 1) send_text(silent.back(), "POST /x HTTP/1.1\r\nHost: h\r\n");
   }
   const Fd honest = connect_tcp();
-  send(honest, post("/x", ""));
-  EXPECT_THAT(receive(honest), StartsWith("HTTP/1.1 200"));
+  send_text(honest, post_text("/x", ""));
+  EXPECT_THAT(receive_reply(honest), StartsWith("HTTP/1.1 200"));
   EXPECT_GE(server_->stats().evicted, 90U);
 }
 
 TEST_F(HttpServerTest, ABusyCrowdTakesTurns) {
   start({.connections = 1});
   const Fd busy = connect_unix();
-  send(busy, post("/later", ""));
+  send_text(busy, post_text("/later", ""));
   ReplyHandler reply = later_.get_future().get();
   const Fd waiting = connect_unix();
-  send(waiting, post("/x", ""));
+  send_text(waiting, post_text("/x", ""));
   on_io([] {});  // the server sees it wait, and has nobody to close
   on_io([] {});
   char c = 0;
   EXPECT_EQ(::recv(waiting.get(), &c, 1, MSG_DONTWAIT), -1);
   EXPECT_EQ(server_->stats().connections, 1U);
   std::exchange(reply, nullptr)({.body = "at last"});  // who holds it holds the connection
-  const std::string answer = receive(busy);
+  const std::string answer = receive_reply(busy);
   EXPECT_THAT(answer, HasSubstr("at last"));
   EXPECT_THAT(answer, HasSubstr("Connection: close\r\n"));
-  EXPECT_THAT(receive(waiting), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(receive_reply(waiting), StartsWith("HTTP/1.1 200"));
 }
 
 TEST_F(HttpServerTest, BodiesBeyondTheBudgetAreRefused) {
   start({.buffered_bytes = 1200});
   const Fd slow = connect_unix();
-  send(slow, "POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\n");
+  send_text(slow, "POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\n");
   while (server_->stats().buffered_bytes != 900)
     on_io([] {});
-  EXPECT_THAT(ask(post("/x", std::string(301, 'x'))), StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(ask(post_text("/x", std::string(301, 'x'))), StartsWith("HTTP/1.1 503"));
   EXPECT_EQ(server_->stats().refused, 1U);
-  EXPECT_THAT(ask(post("/x", std::string(300, 'x'))), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(ask(post_text("/x", std::string(300, 'x'))), StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(ask("GET /x HTTP/1.1\r\nHost: h\r\n\r\n"), StartsWith("HTTP/1.1 200"));
-  send(slow, std::string(900, 's'));
-  EXPECT_THAT(receive(slow), StartsWith("HTTP/1.1 200"));
-  EXPECT_THAT(ask(post("/x", std::string(900, 'x'))), StartsWith("HTTP/1.1 200"));
-  EXPECT_THAT(ask(post("/large", "")), HasSubstr("lll end"));
+  send_text(slow, std::string(900, 's'));
+  EXPECT_THAT(receive_reply(slow), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(ask(post_text("/x", std::string(900, 'x'))), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(ask(post_text("/large", "")), HasSubstr("lll end"));
   while (server_->stats().buffered_bytes != 0)
     on_io([] {});
 }
@@ -315,8 +257,8 @@ TEST_F(HttpServerTest, BodiesBeyondTheBudgetAreRefused) {
 TEST_F(HttpServerTest, StopClosesIdleConnectionsAndTheSocket) {
   start();
   const Fd idle = connect_unix();
-  send(idle, post("/x", ""));
-  EXPECT_THAT(receive(idle), StartsWith("HTTP/1.1 200"));
+  send_text(idle, post_text("/x", ""));
+  EXPECT_THAT(receive_reply(idle), StartsWith("HTTP/1.1 200"));
   on_io([this] { server_->stop(); });
   EXPECT_TRUE(at_end(idle));
   struct stat status {};
@@ -359,8 +301,8 @@ TEST_F(HttpServerTest, AdoptsSocketsThatListenAlready) {
   EXPECT_EQ(server_->adopt(std::move(idle)).error().code, "EINVAL");
   thread_ = std::thread([this] { io_.run(); });
   const Fd fd = connect_tcp();
-  send(fd, post("/x", ""));
-  EXPECT_THAT(receive(fd), StartsWith("HTTP/1.1 200"));
+  send_text(fd, post_text("/x", ""));
+  EXPECT_THAT(receive_reply(fd), StartsWith("HTTP/1.1 200"));
 }
 
 }  // namespace

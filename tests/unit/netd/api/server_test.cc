@@ -2,10 +2,7 @@
 #include "netd/api/server.hh"
 
 #include <gmock/gmock.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -16,14 +13,17 @@
 #include <optional>
 #include <thread>
 
-#include "base/fd.hh"
 #include "base/sigv4/sign.hh"
 #include "netd/api/dispatch.hh"
+#include "tests/support/http_client.hh"
 #include "tests/unit/netd/api/fake_backend.hh"
 
 namespace caisson::netd::api {
 namespace {
 
+using test::at_end;
+using test::receive_reply;
+using test::send_text;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -66,64 +66,18 @@ class ServerTest : public testing::Test {
     done.get_future().wait();
   }
 
-  Fd connect_unix() {
-    Fd fd = Fd::own(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path().copy(address.sun_path, sizeof address.sun_path - 1);
-    return connected(std::move(fd), reinterpret_cast<sockaddr*>(&address), sizeof address);
-  }
-
-  Fd connect_tcp() {
-    Fd fd = Fd::own(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port_);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return connected(std::move(fd), reinterpret_cast<sockaddr*>(&address), sizeof address);
-  }
-
-  static void send(const Fd& fd, const std::string& text) {
-    std::size_t sent = 0;
-    while (sent < text.size()) {
-      const auto n = ::send(fd.get(), text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
-      if (n <= 0) return;
-      sent += static_cast<std::size_t>(n);
-    }
-  }
-
-  /// One reply: to the end of its Content-Length, or of the connection.
-  static std::string receive(const Fd& fd) {
-    std::string text;
-    char c = 0;
-    std::size_t body = std::string::npos;
-    std::size_t length = 0;
-    while (body == std::string::npos || text.size() < body + length) {
-      if (::recv(fd.get(), &c, 1, 0) != 1) break;
-      text += c;
-      if (body != std::string::npos || !text.ends_with("\r\n\r\n")) continue;
-      body = text.size();
-      const auto header = text.find("Content-Length: ");
-      if (header != std::string::npos) length = std::stoul(text.substr(header + 16));
-    }
-    return text;
-  }
-
-  static bool at_end(const Fd& fd) {
-    char c = 0;
-    return ::recv(fd.get(), &c, 1, 0) == 0;
-  }
+  Fd connect_unix() { return test::connect_unix(path()); }
+  Fd connect_tcp() { return test::connect_tcp(port_); }
 
   static std::string post(const std::string& action, const std::string& body,
                           const std::string& headers = "") {
-    return "POST /v1/" + action + " HTTP/1.1\r\nHost: netd\r\n" + headers +
-           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    return test::post_text("/v1/" + action, body, headers);
   }
 
   std::string ask_unix(const std::string& request) {
     const Fd fd = connect_unix();
-    send(fd, request);
-    return receive(fd);
+    send_text(fd, request);
+    return receive_reply(fd);
   }
 
   std::string folder_;
@@ -133,30 +87,22 @@ class ServerTest : public testing::Test {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
   std::optional<Server> server_;
   std::thread thread_;
-
- private:
-  static Fd connected(Fd fd, const sockaddr* address, socklen_t size) {
-    const timeval patience{10, 0};
-    setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    EXPECT_EQ(::connect(fd.get(), address, size), 0) << strerror(errno);
-    return fd;
-  }
 };
 
 TEST_F(ServerTest, AnswersActionsOnOneConnection) {
   start();
   const Fd fd = connect_unix();
-  send(fd, post("CreateVpc", R"({"CidrBlock":"10.0.0.0/16"})"));
-  const auto created = receive(fd);
+  send_text(fd, post("CreateVpc", R"({"CidrBlock":"10.0.0.0/16"})"));
+  const auto created = receive_reply(fd);
   EXPECT_THAT(created, StartsWith("HTTP/1.1 200 OK\r\n"));
   EXPECT_THAT(created, HasSubstr("Content-Type: application/json\r\n"));
   EXPECT_THAT(created, HasSubstr("x-amzn-RequestId: "));
   EXPECT_THAT(created, HasSubstr(R"("CidrBlock":"10.0.0.0/16")"));
-  send(fd, post("DescribeVpcs", "") + post("DescribeSubnets", "{}"));  // pipelined
-  EXPECT_THAT(receive(fd), HasSubstr(R"("VpcId":"vpc-0)"));
-  EXPECT_THAT(receive(fd), HasSubstr(R"({"Subnets":[]})"));
-  send(fd, post("DescribeVpcs", "", "Connection: close\r\n"));
-  EXPECT_THAT(receive(fd), HasSubstr("Connection: close\r\n"));
+  send_text(fd, post("DescribeVpcs", "") + post("DescribeSubnets", "{}"));  // pipelined
+  EXPECT_THAT(receive_reply(fd), HasSubstr(R"("VpcId":"vpc-0)"));
+  EXPECT_THAT(receive_reply(fd), HasSubstr(R"({"Subnets":[]})"));
+  send_text(fd, post("DescribeVpcs", "", "Connection: close\r\n"));
+  EXPECT_THAT(receive_reply(fd), HasSubstr("Connection: close\r\n"));
   EXPECT_TRUE(at_end(fd));
 }
 
@@ -198,8 +144,8 @@ TEST_F(ServerTest, SignaturesNameAccountsOverTcp) {
   start();
   const auto ask = [this](const std::string& request) {
     const Fd fd = connect_tcp();
-    send(fd, request);
-    return receive(fd);
+    send_text(fd, request);
+    return receive_reply(fd);
   };
   const std::string vpc = R"({"CidrBlock":"10.0.0.0/16"})";
   EXPECT_THAT(ask(signed_post("CreateVpc", vpc)), HasSubstr(R"("OwnerId":"111122223333")"));
@@ -296,11 +242,11 @@ TEST_F(ServerTest, LetsAClientContinue) {
   start();
   const Fd fd = connect_unix();
   const std::string body = R"({"CidrBlock":"10.0.0.0/16"})";
-  send(fd, "POST /v1/CreateVpc HTTP/1.1\r\nHost: n\r\nExpect: 100-continue\r\nContent-Length: " +
-               std::to_string(body.size()) + "\r\n\r\n");
-  EXPECT_THAT(receive(fd), StartsWith("HTTP/1.1 100 Continue"));
-  send(fd, body);
-  EXPECT_THAT(receive(fd), StartsWith("HTTP/1.1 200"));
+  send_text(fd, "POST /v1/CreateVpc HTTP/1.1\r\nHost: n\r\nExpect: 100-continue\r\nContent-Length: " +
+                    std::to_string(body.size()) + "\r\n\r\n");
+  EXPECT_THAT(receive_reply(fd), StartsWith("HTTP/1.1 100 Continue"));
+  send_text(fd, body);
+  EXPECT_THAT(receive_reply(fd), StartsWith("HTTP/1.1 200"));
 }
 
 TEST(ParseBody, CountsBracketsOnlyOutsideOfStrings) {

@@ -1,11 +1,7 @@
 #include "runner/api/server.hh"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -13,11 +9,13 @@
 #include <future>
 #include <thread>
 
-#include "base/fd.hh"
 #include "runner/functions/code_store.hh"
+#include "tests/support/http_client.hh"
 
 namespace caisson::runner {
 namespace {
+
+using test::send_text;
 
 class ServerTest : public testing::Test {
  protected:
@@ -61,20 +59,8 @@ class ServerTest : public testing::Test {
                     (request.operator_socket ? " operator" : "")};
   }
 
-  Fd connect_tcp() {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(server_->port());
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    Fd socket = Fd::own(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    EXPECT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    return socket;
-  }
+  Fd connect_tcp() { return test::connect_tcp(server_->port()); }
 
-  static void write(const Fd& socket, const std::string& text) {
-    EXPECT_EQ(::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL),
-              static_cast<ssize_t>(text.size()));
-  }
   /// Until `end` has been read or the peer has closed.
   static std::string read_until(const Fd& socket, const std::string& end) {
     std::string text;
@@ -98,7 +84,7 @@ class ServerTest : public testing::Test {
 TEST_F(ServerTest, AnswersAndKeepsTheConnection) {
   const Fd socket = connect_tcp();
   for (int i = 0; i < 3; ++i) {
-    write(socket, "POST /x HTTP/1.1\r\nHost: h\r\nX-A: v\r\nContent-Length: 3\r\n\r\nabc");
+    send_text(socket, "POST /x HTTP/1.1\r\nHost: h\r\nX-A: v\r\nContent-Length: 3\r\n\r\nabc");
     const std::string reply = read_until(socket, "POST /x abc v");
     EXPECT_TRUE(reply.starts_with("HTTP/1.1 200 OK\r\n")) << reply;
     EXPECT_NE(reply.find("x-amzn-RequestId: r\r\n"), std::string::npos);
@@ -106,13 +92,9 @@ TEST_F(ServerTest, AnswersAndKeepsTheConnection) {
 }
 
 TEST_F(ServerTest, TheUnixSocketIsTheOperators) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
   const std::string path = folder_ / "s";
-  path.copy(address.sun_path, path.size());
-  const Fd socket = Fd::own(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  ASSERT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  write(socket, "GET /y HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  const Fd socket = test::connect_unix(path);
+  send_text(socket, "GET /y HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
   EXPECT_NE(read_until(socket, "never").find("GET /y   operator"), std::string::npos);
   struct stat status {};
   ASSERT_EQ(::stat(path.c_str(), &status), 0);
@@ -121,7 +103,7 @@ TEST_F(ServerTest, TheUnixSocketIsTheOperators) {
 
 TEST_F(ServerTest, BodiesBeyondTheLimitAreRefused) {
   const Fd announced = connect_tcp();
-  write(announced, "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n");
+  send_text(announced, "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n");
   EXPECT_TRUE(read_until(announced, "too large").starts_with("HTTP/1.1 413"));
 }
 
@@ -130,21 +112,21 @@ TEST_F(ServerTest, LongInvocationsStopNobodyElse) {
       "POST /long HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
   const Fd first = connect_tcp();
   const Fd second = connect_tcp();
-  write(first, invoke);
-  write(second, invoke);
+  send_text(first, invoke);
+  send_text(second, invoke);
   while (long_ones_ < 2)
     std::this_thread::yield();
   const Fd third = connect_tcp();
-  write(third, invoke);
+  send_text(third, invoke);
   EXPECT_TRUE(read_until(third, "never").starts_with("HTTP/1.1 429"));
   const Fd other = connect_tcp();
-  write(other, "GET /z HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  send_text(other, "GET /z HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
   EXPECT_NE(read_until(other, "never").find("GET /z"), std::string::npos);
   release_.set_value();
   EXPECT_TRUE(read_until(first, "never").starts_with("HTTP/1.1 200"));
   EXPECT_TRUE(read_until(second, "never").starts_with("HTTP/1.1 200"));
   const Fd again = connect_tcp();
-  write(again, invoke);
+  send_text(again, invoke);
   EXPECT_TRUE(read_until(again, "never").starts_with("HTTP/1.1 200"));
 }
 
