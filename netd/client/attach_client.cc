@@ -10,6 +10,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "base/cbor_depth.hh"
 #include "base/request_scope.hh"
 #include "netd/client/attach_protocol.hh"
 
@@ -22,6 +23,8 @@ using Json = nlohmann::json;
 constexpr timeval kReplyTimeout = {.tv_sec = 10, .tv_usec = 0};
 /// Room for more descriptors than any reply has, so that a surplus is received (and closed), not leaked.
 constexpr std::size_t kMaxDescriptors = 8;
+/// The reply, a list in it, and the list's maps. The decoder recurses on what is nested.
+constexpr std::size_t kDeepest = 3;
 
 Error protocol_error(const std::string& operation, const std::string& what) {
   return {.code = "ProtocolError", .message = operation + ": netd's reply " + what, .errno_value = EPROTO};
@@ -117,6 +120,8 @@ Result<Reply> AttachClient::Impl::receive(const std::string& operation) {
   if (received == 0) return Error::system(ECONNRESET, "receive", "netd's reply to " + operation);
   if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return protocol_error(operation, "is too long");
   bytes.resize(static_cast<std::size_t>(received));
+  if (cbor_too_deep({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, kDeepest))
+    return protocol_error(operation, "is not one CBOR item, or is nested too deeply");
   reply.members = Json::from_cbor(bytes, /*strict=*/true, /*allow_exceptions=*/false);
   return reply;
 }

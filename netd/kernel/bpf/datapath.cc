@@ -124,6 +124,8 @@ struct Datapath::Impl {
     int fd = -1;
     std::size_t key_size = 0;
     std::size_t value_size = 0;
+    /// BPF_F_LOCK where values have a lock that the programs write under: without it they are copied while they change.
+    __u64 read_flags = 0;
   };
   std::map<std::string, Map> maps;
 
@@ -135,7 +137,8 @@ struct Datapath::Impl {
       if (bpf_map__type(map) == BPF_MAP_TYPE_PERCPU_HASH || bpf_map__type(map) == BPF_MAP_TYPE_PERCPU_ARRAY) {
         size = (size + 7) / 8 * 8 * static_cast<std::size_t>(libbpf_num_possible_cpus());
       }
-      maps[bpf_map__name(map)] = {bpf_map__fd(map), bpf_map__key_size(map), size};
+      const std::string name = bpf_map__name(map);
+      maps[name] = {bpf_map__fd(map), bpf_map__key_size(map), size, name == "flows" ? __u64{BPF_F_LOCK} : 0};
     }
   }
 
@@ -263,10 +266,13 @@ Status Datapath::visit_some(const std::string& map, std::size_t entries, Cursor&
   std::string values(found->value_size * kBatch, '\0');
   std::string next(place, '\0');
   std::size_t seen = 0;
+  bpf_map_batch_opts options{};
+  options.sz = sizeof options;
+  options.elem_flags = found->read_flags;
   do {
     auto count = static_cast<__u32>(kBatch);
     const int code = bpf_map_lookup_batch(found->fd, cursor.empty() ? nullptr : cursor.data(), next.data(),
-                                          keys.data(), values.data(), &count, nullptr);
+                                          keys.data(), values.data(), &count, &options);
     // ENOENT: that was the end. Others: a bucket that is longer than a batch, a trie that changed too often.
     if (code != 0 && code != -ENOENT) {
       cursor.clear();
@@ -291,7 +297,8 @@ Status Datapath::visit_one_by_one(const std::string& map, const Visitor& visitor
   while (bpf_map_get_next_key(found->fd, previous, next.data()) == 0) {
     key = next;
     previous = key.data();
-    if (bpf_map_lookup_elem(found->fd, key.data(), value.data()) == 0) visitor(key, value);
+    if (bpf_map_lookup_elem_flags(found->fd, key.data(), value.data(), found->read_flags) == 0)
+      visitor(key, value);
   }
   return ok();
 }
@@ -365,7 +372,8 @@ std::string Datapath::get(const std::string& map, const std::string& key) const 
   const auto* found = impl_->find(map);
   if (found == nullptr || key.size() != found->key_size) return "";
   std::string value(found->value_size, '\0');
-  return bpf_map_lookup_elem(found->fd, key.data(), value.data()) == 0 ? value : "";
+  const int code = bpf_map_lookup_elem_flags(found->fd, key.data(), value.data(), found->read_flags);
+  return code == 0 ? value : "";
 }
 
 }  // namespace caisson::netd::kernel

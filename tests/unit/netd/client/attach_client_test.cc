@@ -174,13 +174,19 @@ TEST(AttachClient, AnErrorOfNetdKeepsCodeAndMessageAndTheConnection) {
 }
 
 TEST(AttachClient, MalformedRepliesAreErrorsAndEndTheConnection) {
-  const Bytes deep(1000, 0x81);
+  // Deeper than the stack of a decoder that recurses.
+  const Bytes deep(kMaxMessage, 0x81);
   const std::vector<std::pair<std::string, Bytes>> cases = {
       {"not CBOR", {0xff, 0x00}},
       {"a truncated map", {0xa1, 0x62, 'o'}},
       {"bytes after the map", {0xa1, 0x62, 'o', 'k', 0xf5, 0x00}},
       {"an array", Json::to_cbor(Json::array({true}))},
       {"nested arrays without an end", deep},
+      {"a member nested one level too deep",
+       Json::to_cbor(Json{{"ok", true},
+                          {"generation", 1},
+                          {"nanoseconds", 1},
+                          {"deep", {{{"list", Json::array({Json::array()})}}}}})},
       {"no ok", Json::to_cbor(Json{{"slot", 1}})},
       {"ok is a number", Json::to_cbor(Json{{"ok", 1}, {"generation", 1}, {"nanoseconds", 1}})},
       {"an error without a message", Json::to_cbor(Json{{"ok", false}, {"code", "X"}})},
