@@ -33,37 +33,44 @@ void remove(Index& index, const Vpc& vpc) {
   change(index.accounts, vpc.account, [](Index::Counts& counts) { --counts.vpcs; });
 }
 
+/// Keeps what lies in a VPC in this table of the VPC's contents.
+template <class Id, class Resource>
+void put_into(Index& index, Table<Id, Resource> Index::Contents::*table, const Pointer<Resource>& resource) {
+  change(index.vpcs, resource->vpc,
+         [&](Index::Contents& contents) { (contents.*table).insert_or_assign(resource->id, resource); });
+}
+template <class Id, class Resource>
+void take_from(Index& index, Table<Id, Resource> Index::Contents::*table, const Resource& resource) {
+  change(index.vpcs, resource.vpc, [&](Index::Contents& contents) { (contents.*table).erase(resource.id); });
+}
+
 void add(Index& index, const Pointer<Subnet>& subnet) {
-  change(index.vpcs, subnet->vpc,
-         [&](Index::Contents& contents) { contents.subnets.insert_or_assign(subnet->id, subnet); });
+  put_into(index, &Index::Contents::subnets, subnet);
 }
 void remove(Index& index, const Subnet& subnet) {
-  change(index.vpcs, subnet.vpc, [&](Index::Contents& contents) { contents.subnets.erase(subnet.id); });
+  take_from(index, &Index::Contents::subnets, subnet);
 }
 
 void add(Index& index, const Pointer<RouteTable>& table) {
-  change(index.vpcs, table->vpc,
-         [&](Index::Contents& contents) { contents.route_tables.insert_or_assign(table->id, table); });
+  put_into(index, &Index::Contents::route_tables, table);
 }
 void remove(Index& index, const RouteTable& table) {
-  change(index.vpcs, table.vpc, [&](Index::Contents& contents) { contents.route_tables.erase(table.id); });
+  take_from(index, &Index::Contents::route_tables, table);
 }
 
 void add(Index& index, const Pointer<NetworkAcl>& acl) {
-  change(index.vpcs, acl->vpc,
-         [&](Index::Contents& contents) { contents.network_acls.insert_or_assign(acl->id, acl); });
+  put_into(index, &Index::Contents::network_acls, acl);
 }
 void remove(Index& index, const NetworkAcl& acl) {
-  change(index.vpcs, acl.vpc, [&](Index::Contents& contents) { contents.network_acls.erase(acl.id); });
+  take_from(index, &Index::Contents::network_acls, acl);
 }
 
 void add(Index& index, const Pointer<SecurityGroup>& group) {
-  change(index.vpcs, group->vpc,
-         [&](Index::Contents& contents) { contents.security_groups.insert_or_assign(group->id, group); });
+  put_into(index, &Index::Contents::security_groups, group);
   change(index.accounts, group->account, [](Index::Counts& counts) { ++counts.security_groups; });
 }
 void remove(Index& index, const SecurityGroup& group) {
-  change(index.vpcs, group.vpc, [&](Index::Contents& contents) { contents.security_groups.erase(group.id); });
+  take_from(index, &Index::Contents::security_groups, group);
   change(index.accounts, group.account, [](Index::Counts& counts) { --counts.security_groups; });
 }
 
