@@ -9,6 +9,7 @@ everything: the rows are then of no worth, but they come.
 
 import json
 import os
+import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -37,6 +38,19 @@ def row(bench, metric, unit, value, baseline=None):
     print(json.dumps({"bench": bench, "metric": metric, "unit": unit, "value": round(value, 3), "baseline": rounded,
                       "ratio": ratio}), flush=True)
     return value
+
+
+def micro(path, arguments):
+    """Runs a program of Google Benchmark's: the least CPU time of each benchmark's repetitions, in its own unit."""
+    done = subprocess.run([path, "--benchmark_format=json", *arguments], check=True, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, text=True)
+    least = {}
+    for one in json.loads(done.stdout)["benchmarks"]:
+        if one.get("error_occurred"):
+            raise RuntimeError(f"{one['run_name']}: {one['error_message']}")
+        if one["run_type"] == "iteration":
+            least[one["run_name"]] = min(one["cpu_time"], least.get(one["run_name"], one["cpu_time"]))
+    return least
 
 
 def say(text):
