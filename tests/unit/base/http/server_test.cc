@@ -3,17 +3,13 @@
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <fstream>
 #include <future>
 #include <optional>
 #include <thread>
 
-#include "tests/support/http_client.hh"
+#include "tests/support/http_fixture.hh"
 
 namespace caisson::http {
 namespace {
@@ -27,24 +23,9 @@ using testing::StartsWith;
 
 constexpr std::size_t kMaxBody = 1000;
 
-class HttpServerTest : public testing::Test {
+class HttpServerTest : public test::HttpFixture {
  protected:
-  void SetUp() override {
-    char folder[] = "/tmp/caisson-http-test-XXXXXX";
-    ASSERT_NE(mkdtemp(folder), nullptr);
-    folder_ = folder;
-  }
-  void TearDown() override {
-    if (thread_.joinable()) {
-      work_.reset();
-      io_.stop();
-      thread_.join();
-    }
-    server_.reset();
-    EXPECT_EQ(rmdir(folder_.c_str()), 0) << "the server left something behind";
-  }
-
-  std::string path() const { return folder_ + "/s"; }
+  void destroy_server() override { server_.reset(); }
 
   Handlers handlers() {
     return {
@@ -85,40 +66,11 @@ class HttpServerTest : public testing::Test {
 
   void start(Limits limits = {}) {
     server_.emplace(io_, handlers(), limits);
-    const auto listening = server_->listen_unix(path(), 0600);
-    ASSERT_TRUE(listening) << listening.error().text();
-    const auto port = server_->listen_tcp("127.0.0.1", 0);
-    ASSERT_TRUE(port) << port.error().text();
-    port_ = port.value();
-    thread_ = std::thread([this] { io_.run(); });
+    serve(*server_);
   }
 
-  /// Runs `work` on the server's thread, to its end.
-  void on_io(const std::function<void()>& work) {
-    std::promise<void> done;
-    boost::asio::post(io_, [&] {
-      work();
-      done.set_value();
-    });
-    done.get_future().wait();
-  }
-
-  Fd connect_unix() const { return test::connect_unix(path()); }
-  Fd connect_tcp() const { return test::connect_tcp(port_); }
-
-  std::string ask(const std::string& request) const {
-    const Fd fd = connect_unix();
-    send_text(fd, request);
-    return receive_reply(fd);
-  }
-
-  std::string folder_;
-  std::uint16_t port_ = 0;
   std::promise<ReplyHandler> later_;
-  boost::asio::io_context io_;
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
   std::optional<Server> server_;
-  std::thread thread_;
 };
 
 TEST_F(HttpServerTest, AnswersOneRequestAfterTheOther) {

@@ -3,11 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <fstream>
 #include <future>
 #include <optional>
@@ -15,7 +11,7 @@
 
 #include "base/sigv4/sign.hh"
 #include "netd/api/dispatch.hh"
-#include "tests/support/http_client.hh"
+#include "tests/support/http_fixture.hh"
 #include "tests/unit/netd/api/fake_backend.hh"
 
 namespace caisson::netd::api {
@@ -27,66 +23,22 @@ using test::send_text;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-class ServerTest : public testing::Test {
+class ServerTest : public test::HttpFixture {
  protected:
-  void SetUp() override {
-    char folder[] = "/tmp/caisson-api-test-XXXXXX";
-    ASSERT_NE(mkdtemp(folder), nullptr);
-    folder_ = folder;
-  }
-  void TearDown() override {
-    if (thread_.joinable()) {
-      work_.reset();
-      io_.stop();
-      thread_.join();
-    }
-    server_.reset();
-    EXPECT_EQ(rmdir(folder_.c_str()), 0) << "the server left something behind";
-  }
-
-  std::string path() const { return folder_ + "/netd.sock"; }
+  void destroy_server() override { server_.reset(); }
 
   void start(http::Limits limits = {}) {
     server_.emplace(io_, backend_, limits);
-    const auto listening = server_->http().listen_unix(path(), 0600);
-    ASSERT_TRUE(listening) << listening.error().text();
-    const auto port = server_->http().listen_tcp("127.0.0.1", 0);
-    ASSERT_TRUE(port) << port.error().text();
-    port_ = port.value();
-    thread_ = std::thread([this] { io_.run(); });
+    serve(server_->http());
   }
-
-  /// Runs `work` on the server's thread, to its end.
-  void on_io(const std::function<void()>& work) {
-    std::promise<void> done;
-    boost::asio::post(io_, [&] {
-      work();
-      done.set_value();
-    });
-    done.get_future().wait();
-  }
-
-  Fd connect_unix() { return test::connect_unix(path()); }
-  Fd connect_tcp() { return test::connect_tcp(port_); }
 
   static std::string post(const std::string& action, const std::string& body,
                           const std::string& headers = "") {
     return test::post_text("/v1/" + action, body, headers);
   }
 
-  std::string ask_unix(const std::string& request) {
-    const Fd fd = connect_unix();
-    send_text(fd, request);
-    return receive_reply(fd);
-  }
-
-  std::string folder_;
-  std::uint16_t port_ = 0;
   FakeBackend backend_;
-  boost::asio::io_context io_;
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
   std::optional<Server> server_;
-  std::thread thread_;
 };
 
 TEST_F(ServerTest, AnswersActionsOnOneConnection) {
@@ -108,18 +60,15 @@ TEST_F(ServerTest, AnswersActionsOnOneConnection) {
 
 TEST_F(ServerTest, OperatorsNameAccounts) {
   start();
-  EXPECT_THAT(
-      ask_unix(post("CreateVpc", R"({"CidrBlock":"10.0.0.0/16"})", "X-Caisson-Account: 111122223333\r\n")),
-      AllOf(StartsWith("HTTP/1.1 404"), HasSubstr("NoSuchEntity")));
-  EXPECT_THAT(ask_unix(post("CreateAccount", R"({"AccountName":"shop","AccountId":"111122223333"})")),
+  EXPECT_THAT(ask(post("CreateVpc", R"({"CidrBlock":"10.0.0.0/16"})", "X-Caisson-Account: 111122223333\r\n")),
+              AllOf(StartsWith("HTTP/1.1 404"), HasSubstr("NoSuchEntity")));
+  EXPECT_THAT(ask(post("CreateAccount", R"({"AccountName":"shop","AccountId":"111122223333"})")),
               HasSubstr(R"("AccountName":"shop")"));
-  EXPECT_THAT(
-      ask_unix(post("CreateVpc", R"({"CidrBlock":"10.0.0.0/16"})", "X-Caisson-Account: 111122223333\r\n")),
-      HasSubstr(R"("OwnerId":"111122223333")"));
-  EXPECT_THAT(ask_unix(post("CreateVpc", R"({"CidrBlock":"10.0.0.0/16"})")),
+  EXPECT_THAT(ask(post("CreateVpc", R"({"CidrBlock":"10.0.0.0/16"})", "X-Caisson-Account: 111122223333\r\n")),
+              HasSubstr(R"("OwnerId":"111122223333")"));
+  EXPECT_THAT(ask(post("CreateVpc", R"({"CidrBlock":"10.0.0.0/16"})")),
               HasSubstr(R"("OwnerId":"000000000001")"));
-  EXPECT_THAT(ask_unix(post("DescribeVpcs", "", "X-Caisson-Account: 1\r\n")),
-              HasSubstr("InvalidParameterValue"));
+  EXPECT_THAT(ask(post("DescribeVpcs", "", "X-Caisson-Account: 1\r\n")), HasSubstr("InvalidParameterValue"));
 }
 
 /// A signed request; the case may change it afterwards.
@@ -214,7 +163,7 @@ TEST_F(ServerTest, ErrorsHaveStatusCodeAndRequestId) {
       {"large body", post("DescribeVpcs", std::string((1 << 20) + 1, ' ')), "413", "RequestEntityTooLarge"},
   };
   for (const auto& c : cases) {
-    const auto reply = ask_unix(c.request);
+    const auto reply = ask(c.request);
     EXPECT_THAT(reply, StartsWith(std::string("HTTP/1.1 ") + c.status)) << c.name;
     EXPECT_THAT(reply, HasSubstr(std::string(R"("Code":")") + c.code + "\"")) << c.name;
     const auto id = reply.substr(reply.find("x-amzn-RequestId: ") + 18, 36);
@@ -225,17 +174,16 @@ TEST_F(ServerTest, ErrorsHaveStatusCodeAndRequestId) {
 
 TEST_F(ServerTest, ServesMetricsAndHealth) {
   start();
-  EXPECT_THAT(ask_unix("GET /metrics HTTP/1.1\r\nHost: n\r\n\r\n"), HasSubstr("\r\n\r\ncaisson_up 1\n"));
-  EXPECT_THAT(ask_unix("GET /healthz HTTP/1.1\r\nHost: n\r\n\r\n"), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(ask("GET /metrics HTTP/1.1\r\nHost: n\r\n\r\n"), HasSubstr("\r\n\r\ncaisson_up 1\n"));
+  EXPECT_THAT(ask("GET /healthz HTTP/1.1\r\nHost: n\r\n\r\n"), StartsWith("HTTP/1.1 200"));
   backend_.status = "degraded";
-  EXPECT_THAT(ask_unix("GET /healthz HTTP/1.1\r\nHost: n\r\n\r\n"), StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(ask("GET /healthz HTTP/1.1\r\nHost: n\r\n\r\n"), StartsWith("HTTP/1.1 503"));
 }
 
 TEST_F(ServerTest, InspectionsRunOnTheWorker) {
   start();
-  EXPECT_THAT(ask_unix(post("Plan", "")), HasSubstr(R"({"Plan":[]})"));
-  EXPECT_THAT(ask_unix(post("Describe", "", "X-Caisson-Account: 111122223333\r\n")),
-              HasSubstr("NoSuchEntity"));
+  EXPECT_THAT(ask(post("Plan", "")), HasSubstr(R"({"Plan":[]})"));
+  EXPECT_THAT(ask(post("Describe", "", "X-Caisson-Account: 111122223333\r\n")), HasSubstr("NoSuchEntity"));
 }
 
 TEST_F(ServerTest, LetsAClientContinue) {
