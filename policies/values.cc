@@ -1,17 +1,14 @@
 #include "policies/values.hh"
 
 #include <algorithm>
-#include <boost/asio/ip/address.hpp>
-#include <boost/asio/ip/network_v4.hpp>
-#include <boost/asio/ip/network_v6.hpp>
 #include <cctype>
 #include <charconv>
 #include <optional>
 
+#include "base/ip_block.hh"
+
 namespace caisson::policies {
 namespace {
-
-namespace ip = boost::asio::ip;
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(
@@ -29,50 +26,6 @@ std::optional<double> parse_number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value != value) return std::nullopt;
   return value;
-}
-
-template <class Network, class Address>
-bool network_contains(const Network& network, const Address& address) {
-  return Network(address, network.prefix_length()).canonical() == network.canonical();
-}
-
-/// An address is a block of one.
-template <class Network, class Parse, class ParseAddress>
-std::optional<Network> parse_block(std::string_view text, int all, Parse parse, ParseAddress parse_address) {
-  boost::system::error_code error;
-  const std::string whole(text);
-  if (text.find('/') == std::string_view::npos) {
-    const auto address = parse_address(whole, error);
-    if (error) return std::nullopt;
-    return Network(address, static_cast<unsigned short>(all));
-  }
-  const auto network = parse(whole, error);
-  if (error) return std::nullopt;
-  return network;
-}
-
-std::optional<ip::network_v4> parse_v4(std::string_view text) {
-  return parse_block<ip::network_v4>(
-      text, 32, [](const std::string& t, auto& error) { return ip::make_network_v4(t, error); },
-      [](const std::string& t, auto& error) { return ip::make_address_v4(t, error); });
-}
-
-std::optional<ip::network_v6> parse_v6(std::string_view text) {
-  return parse_block<ip::network_v6>(
-      text, 128, [](const std::string& t, auto& error) { return ip::make_network_v6(t, error); },
-      [](const std::string& t, auto& error) { return ip::make_address_v6(t, error); });
-}
-
-bool block_contains(std::string_view block, std::string_view value) {
-  boost::system::error_code error;
-  const auto address = ip::make_address(std::string(value), error);
-  if (error) return false;
-  if (address.is_v4()) {
-    const auto network = parse_v4(block);
-    return network && network_contains(*network, address.to_v4());
-  }
-  const auto network = parse_v6(block);
-  return network && network_contains(*network, address.to_v6());
 }
 
 bool numbers_match(Comparison comparison, std::string_view operand, std::string_view value) {
@@ -112,7 +65,7 @@ bool is_operand(Comparison comparison, std::string_view text) {
     case Comparison::kNull:
       return parse_bool(text).has_value();
     case Comparison::kIpAddress:
-      return parse_v4(text).has_value() || parse_v6(text).has_value();
+      return is_ip_block(text);
     default:
       return true;
   }
@@ -130,7 +83,7 @@ bool matches(Comparison comparison, const ResolvedPattern& operand, std::string_
     case Comparison::kBool:
       return bools_match(operand.text(), value);
     case Comparison::kIpAddress:
-      return block_contains(operand.text(), value);
+      return ip_block_contains(operand.text(), value);
     case Comparison::kNull:
       return false;
     default:
