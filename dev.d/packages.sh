@@ -6,7 +6,7 @@ packages_of() {
     build)
       echo g++ cmake ninja-build ccache clang llvm bpftool pkg-config \
         libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnl-route-3-dev libnftables-dev \
-        libboost1.81-dev nlohmann-json3-dev libsqlite3-dev libcli11-dev libspdlog-dev libarchive-dev libssl-dev \
+        libboost1.81-dev libboost-url1.81-dev nlohmann-json3-dev libsqlite3-dev libcli11-dev libspdlog-dev libarchive-dev libssl-dev \
         prometheus-cpp-dev libseccomp-dev libcap-ng-dev libsystemd-dev
       ;;
     test)
