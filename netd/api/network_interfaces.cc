@@ -191,6 +191,8 @@ Operation attach_operation() {
                   required("DeviceIndex", integer_shape(), "0 to 31, once per namespace."),
                   unsupported("NetworkCardIndex", integer_shape(), "A namespace has one network card."),
                   dry_run_member()},
+      // Namespaces are the host's: whoever is plugged into one gets its traffic.
+      .operators_only = true,
       .decode = decode_attach,
       .reply = [](const vpc::Applied& applied, const vpc::AccountId&, const Json&) {
         return Json{{"AttachmentId", applied.ids.front()}, {"NetworkCardIndex", 0}};

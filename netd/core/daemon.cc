@@ -43,14 +43,19 @@ std::string time_now() {
   return text.data();
 }
 
-/// What apply() cannot know: whether the namespace is there, and has no device of that name.
-Status check_on_host(const vpc::Command& command) {
+/// What apply() cannot know: whether the namespace is there, is not the fabric itself, and has no device of that name.
+Status check_on_host(const vpc::Command& command, const Fabric& fabric) {
   const auto* attach = std::get_if<vpc::AttachNetworkInterface>(&command);
   if (attach == nullptr) return ok();
   const auto netns = kernel::open_netns(attach->netns);
   if (!netns) {
     return Error{.code = "InvalidInstanceID.NotFound",
                  .message = "The instance ID 'netns:" + attach->netns + "' does not exist"};
+  }
+  if (fabric.is_netns(netns.value())) {
+    return Error{.code = "InvalidParameterValue",
+                 .message = "The instance 'netns:" + attach->netns +
+                            "' is the fabric itself: its routes and devices are netd's."};
   }
   TRY(auto inside, kernel::Links::open_in(netns.value()));
   const std::string device = vpc::member_device_name(attach->device_index);
@@ -160,7 +165,7 @@ Result<nlohmann::json> Daemon::change(const Request& request) {
     return Error{.code = "InvalidAction", .message = "The action " + request.operation + " is not valid."};
   }
   TRY(auto command, operation->decode(request.parameters));
-  TRYV(check_on_host(command));
+  TRYV(check_on_host(command, fabric_));
   TRYV(vpc::check_account(*snapshot(), request.account));
   vpc::StampedCommand stamped{
       .account = request.account, .seed = random_seed(), .time = time_now(), .command = std::move(command)};

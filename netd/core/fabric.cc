@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstring>
@@ -123,6 +124,13 @@ Result<std::set<std::uint32_t>> Fabric::link_indexes() {
     indexes.insert(link.index);
   }
   return indexes;
+}
+
+bool Fabric::is_netns(const Fd& netns) const {
+  struct stat ours {};
+  struct stat other {};
+  return ::fstat(netns_.get(), &ours) == 0 && ::fstat(netns.get(), &other) == 0 &&
+         ours.st_ino == other.st_ino && ours.st_dev == other.st_dev;
 }
 
 Status Fabric::reattach_members() {

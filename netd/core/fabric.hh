@@ -57,6 +57,9 @@ class Fabric {
   /// The tap's queue. Error EBUSY: a process holds it still.
   [[nodiscard]] Result<Fd> open_slot(std::uint32_t slot) const;
 
+  /// Is this open network namespace the fabric's own?
+  [[nodiscard]] bool is_netns(const Fd& netns) const;
+
   /// Addresses that no exit leads to: the reserved ones and the host's.
   Result<std::vector<Ipv4Cidr>> forbidden_exits() const;
 

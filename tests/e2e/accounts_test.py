@@ -83,8 +83,9 @@ class Account:
                             Groups=[self.group])["NetworkInterface"]["NetworkInterfaceId"]
         self.namespace = f"caisson-{self.lab.name}-{self.name}"
         subprocess.run(["ip", "netns", "add", self.namespace], check=True)
-        self.attachment = self.ec2("AttachNetworkInterface", NetworkInterfaceId=self.eni, DeviceIndex=0,
-                                   InstanceId=f"netns:{self.namespace}")["AttachmentId"]
+        # Namespaces are the host's: its operator plugs in.
+        self.attachment = self.lab.api("AttachNetworkInterface", self.id, NetworkInterfaceId=self.eni, DeviceIndex=0,
+                                       InstanceId=f"netns:{self.namespace}")["AttachmentId"]
         self.ec2("CreateTags", Resources=[self.vpc, self.subnet, self.group, self.eni], Tags=tags)
         status, _, created = self.functions("POST", "/2015-03-31/functions", FunctionName="same", Runtime="python3.11",
                                             Handler="app.handler", Role=f"arn:aws:iam::{self.id}:role/same",
@@ -137,7 +138,7 @@ def attempts_on_netd(owner):
         "CreateNetworkInterface": [({"SubnetId": owner.subnet}, "InvalidSubnetID.NotFound")],
         "DeleteNetworkInterface": [({"NetworkInterfaceId": owner.eni}, "InvalidNetworkInterfaceID.NotFound")],
         "AttachNetworkInterface": [({"NetworkInterfaceId": owner.eni, "InstanceId": f"netns:{owner.namespace}",
-                                     "DeviceIndex": 1}, "InvalidNetworkInterfaceID.NotFound")],
+                                     "DeviceIndex": 1}, "UnauthorizedOperation")],
         "DetachNetworkInterface": [({"AttachmentId": owner.attachment}, "InvalidAttachmentID.NotFound")],
         "CreateTags": [({"Resources": [owner.vpc], "Tags": [{"Key": "a", "Value": "b"}]}, "InvalidID")],
     }

@@ -94,6 +94,18 @@ class Members(NetworkCase):
             for namespace in side:
                 self.assertEqual(self.net.links(namespace), ["lo"])
 
+    def test_the_fabric_is_no_member(self):
+        """Its default route is every account's way out: nobody's interface is plugged into it."""
+        _, subnet = self.net.vpc("10.0.0.0/16", "10.0.1.0/24")
+        interface = self.net.api("CreateNetworkInterface", SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
+        before = self.net.links(self.net.fabric)
+        with self.assertRaises(harness.ApiError) as refused:
+            self.net.api("AttachNetworkInterface", NetworkInterfaceId=interface, DeviceIndex=0,
+                         InstanceId=f"netns:{self.net.fabric}")
+        self.assertEqual(refused.exception.code, "InvalidParameterValue")
+        self.assertEqual(self.net.links(self.net.fabric), before)
+        self.assertEqual(self.net.inspect("Plan"), [])
+
     def check_refused(self, sides):
         """What is refused reaches nobody, and is counted once a packet, at the one that it was sent to."""
         server, client, other = sides[0]

@@ -122,6 +122,11 @@ TEST_F(ServerTest, SignaturesNameAccountsOverTcp) {
       {"old", signed_post("DescribeVpcs", "{}", "AKIDEXAMPLE", "secret", -400), "400", "RequestExpired"},
       {"early", signed_post("DescribeVpcs", "{}", "AKIDEXAMPLE", "secret", 400), "400", "RequestExpired"},
       {"an operator's action", signed_post("DescribeAccounts", "{}"), "403", "UnauthorizedOperation"},
+      {"a namespace of the host",
+       signed_post(
+           "AttachNetworkInterface",
+           R"({"NetworkInterfaceId":"eni-00000000000000001","InstanceId":"netns:x","DeviceIndex":0})"),
+       "403", "UnauthorizedOperation"},
       {"an operator's inspection", signed_post("Plan", "{}"), "403", "UnauthorizedOperation"},
   };
   for (const auto& c : cases) {
