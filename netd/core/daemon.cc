@@ -69,7 +69,7 @@ Status check_on_host(const vpc::Command& command, const Fabric& fabric) {
 
 Result<std::unique_ptr<Daemon>> Daemon::start(Store store, Fabric fabric, const std::string& key_file) {
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(store), std::move(fabric)));
-  daemon->reconciler_ = std::make_unique<Reconciler>(daemon->fabric_);
+  TRY(daemon->reconciler_, Reconciler::make(daemon->fabric_));
   TRYV(daemon->replay());
   TRYV(daemon->open_key_ring(key_file));
   if (const Status done = daemon->reconciler_->start(daemon->snapshot()); !done) {
@@ -79,10 +79,16 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Store store, Fabric fabric, const 
   TRY(auto watch, daemon->fabric_.watch());
   daemon->watch_.emplace(std::move(watch));
   daemon->watcher_ = std::thread([raw = daemon.get()] {
-    while (raw->watch_->wait())
-      raw->changed_ = true;
+    while (raw->watch_->wait()) {
+      {
+        const std::lock_guard lock(raw->queue_mutex_);
+        raw->changed_ = true;
+      }
+      raw->look_.notify_all();
+    }
   });
   daemon->writer_ = std::thread([raw = daemon.get()] { raw->run(); });
+  daemon->checker_ = std::thread([raw = daemon.get()] { raw->look_after(); });
   daemon->sweeper_ = std::thread([raw = daemon.get()] { raw->sweep_maps(); });
   return daemon;
 }
@@ -94,6 +100,8 @@ Daemon::~Daemon() {
   }
   queue_changed_.notify_all();
   stopped_.notify_all();
+  look_.notify_all();
+  if (checker_.joinable()) checker_.join();
   if (writer_.joinable()) writer_.join();
   if (sweeper_.joinable()) sweeper_.join();
   if (watcher_.joinable()) {
@@ -235,9 +243,8 @@ void Daemon::run() {
   std::unique_lock lock(queue_mutex_);
   while (true) {
     if (stopping_ && queue_.empty()) return;
-    const auto due = changed_ ? std::min(next_sweep, next_look_) : next_sweep;
-    if (queue_.empty() && Slots::Clock::now() < due) {
-      queue_changed_.wait_until(lock, due);
+    if (queue_.empty() && Slots::Clock::now() < next_sweep) {
+      queue_changed_.wait_until(lock, next_sweep);
       continue;
     }
     std::function<void()> work;
@@ -246,16 +253,29 @@ void Daemon::run() {
       queue_.pop_front();
     }
     lock.unlock();
-    if (work) {
-      work();
-    } else if (changed_) {
-      check();
-    }
+    if (work) work();
     if (Slots::Clock::now() >= next_sweep) {
       tidy();
       next_sweep = Slots::Clock::now() + kSweepInterval;
     }
     lock.lock();
+  }
+}
+
+/// At once when something has changed, but for the pause between two looks; every two seconds for what failed.
+void Daemon::look_after() {
+  std::unique_lock lock(queue_mutex_);
+  auto regular = Slots::Clock::now() + kSweepInterval;
+  while (!stopping_) {
+    const auto due = changed_ ? std::min(regular, next_look_) : regular;
+    if (repairing_ || Slots::Clock::now() < due) {
+      look_.wait_until(lock, repairing_ ? Slots::Clock::now() + kSweepInterval : due);
+      continue;
+    }
+    lock.unlock();
+    check();
+    lock.lock();
+    regular = Slots::Clock::now() + kSweepInterval;
   }
 }
 
@@ -268,21 +288,26 @@ void Daemon::check() {
   const auto left = reconciler_->compare();
   const auto ended = Slots::Clock::now();
   next_check_ = ended + kCheckInterval;
-  // Also our own changes are told: to look at them shall not take more than a tenth of the writer's time.
+  // Also our own changes are told: to look at them shall not take more than a tenth of a processor's time.
   next_look_ = ended + std::max<Slots::Clock::duration>(kLookPause, 10 * (ended - begun));
   if (const Status done = sweep_ports(); !done) spdlog::warn("sweep: {}", done.error().text());
-  if (left && left.value().empty() && !failed) return;
+  if (left && reconcile::only_reports(left.value()) && !failed) return;
   if (left && !failed) {
     for (const auto& operation : left.value()) {
       spdlog::warn("not as it was made: {} {} ({})", operation.name(), operation.object(), operation.reason);
     }
   }
-  (void)reconciler_->apply_all(snapshot());
-  if (!reconciler_->degraded()) spdlog::info("kernel and model agree again");
+  repairing_ = true;
+  post([this] {
+    (void)reconciler_->apply_all(snapshot());
+    if (!reconciler_->degraded()) spdlog::info("kernel and model agree again");
+    const std::lock_guard lock(queue_mutex_);
+    repairing_ = false;
+    look_.notify_all();
+  });
 }
 
 void Daemon::tidy() {
-  check();
   slots_->return_unclaimed(Slots::Clock::now());
   grow();
 }
@@ -317,9 +342,8 @@ void Daemon::grow() {
 
 /// The counts of ports that are gone stay in the sum over all, and nowhere else.
 Status Daemon::sweep_ports() {
-  TRY(const auto present, reconciler_->ports());
   const std::lock_guard lock(drops_mutex_);
-  TRY(const auto gone, sweep_drops(fabric_.datapath(), present));
+  TRY(const auto gone, sweep_drops(fabric_.datapath(), [&] { return reconciler_->ports(); }));
   for (const auto& [reason, count] : gone) {
     gone_drops_[reason] += count;
   }

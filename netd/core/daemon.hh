@@ -57,8 +57,10 @@ class Daemon : public Backend {
   Result<nlohmann::json> change(const Request& request);
   void post(std::function<void()> work);
   void run();
+  /// A thread of its own: the kernel is compared with the model beside the commands, which don't wait for it.
+  void look_after();
   void check();
-  /// The writer's: every two seconds, what is amiss and slots that nobody claims.
+  /// The writer's: every two seconds, slots that nobody claims and interfaces that are short of ports.
   void tidy();
   /// A thread of its own, since its cost grows with the flows.
   void sweep_maps();
@@ -77,9 +79,11 @@ class Daemon : public Backend {
   bool waiting_is_over_ = false;               ///< by state_mutex_
 
   std::optional<kernel::Watch> watch_;
-  std::atomic<bool> changed_{false};  ///< by us or by others, since check() looked
+  std::atomic<bool> changed_{false};    ///< by us or by others, since check() looked
+  std::atomic<bool> repairing_{false};  ///< what check() found is in the writer's queue
   std::thread watcher_;
-  Slots::Clock::time_point next_check_;  ///< the writer's, as is
+  std::thread checker_;
+  Slots::Clock::time_point next_check_;  ///< the checker's, as is
   Slots::Clock::time_point next_look_;   ///< not before it, whatever has changed
   std::mutex drops_mutex_;
   std::map<std::string, double> gone_drops_;  ///< of ports that are gone, by reason
@@ -88,6 +92,7 @@ class Daemon : public Backend {
   std::condition_variable queue_changed_;
   std::deque<std::function<void()>> queue_;
   std::condition_variable stopped_;
+  std::condition_variable look_;  ///< as the others, with queue_mutex_
   bool stopping_ = false;
   std::thread writer_;
   std::thread sweeper_;

@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <set>
 
 #include "base/lock.hh"
 #include "netd/bpf/caisson_abi.h"
@@ -109,21 +108,16 @@ Result<Fabric> Fabric::open(const FabricOptions& options) {
   return fabric;
 }
 
+std::string Fabric::name() const {
+  return instance_name(options_.instance);
+}
+
 Status Fabric::attach(kernel::Hook hook, std::uint32_t index, const std::string& name) {
   return kernel::in_netns(netns_, [&] { return datapath_.attach(hook, index, name); });
 }
 
 Result<kernel::Watch> Fabric::watch() const {
   return kernel::Watch::open(host_, netns_, "/sys/fs/bpf/" + instance_name(options_.instance));
-}
-
-Result<std::set<std::uint32_t>> Fabric::link_indexes() {
-  TRY(const auto links, links_.list());
-  std::set<std::uint32_t> indexes;
-  for (const auto& [name, link] : links) {
-    indexes.insert(link.index);
-  }
-  return indexes;
 }
 
 bool Fabric::is_netns(const Fd& netns) const {
@@ -134,7 +128,8 @@ bool Fabric::is_netns(const Fd& netns) const {
 }
 
 Status Fabric::reattach_members() {
-  TRY(const auto observed, observe_links());
+  TRY(auto eyes, open_eyes());
+  TRY(const auto observed, observe_links(eyes));
   return kernel::in_netns(netns_, [&]() -> Status {
     for (const auto& [name, port] : observed.members) {
       TRYV(datapath_.attach(kernel::Hook::kPort, port.index, name));
@@ -155,15 +150,6 @@ void Fabric::add_link(const std::string& name, const kernel::Link& link,
   }
 }
 
-Result<reconcile::ObservedState> Fabric::observe_links() {
-  reconcile::ObservedState observed;
-  TRY(const auto links, links_.list());
-  for (const auto& [name, link] : links) {
-    add_link(name, link, observed);
-  }
-  return observed;
-}
-
 Status Fabric::look(const std::string& name, reconcile::ObservedState& observed) {
   observed.bridges.erase(name);
   observed.members.erase(name);
@@ -172,14 +158,6 @@ Status Fabric::look(const std::string& name, reconcile::ObservedState& observed)
   if (!link && link.error().errno_value != ENODEV) return link.error();
   if (link) add_link(name, link.value(), observed);
   return ok();
-}
-
-Result<reconcile::ObservedState> Fabric::observe() {
-  TRY(auto observed, observe_links());
-  for (const auto& name : reconcile::table_names()) {
-    TRY(observed.tables[name], datapath_.dump(name));
-  }
-  return observed;
 }
 
 Status Fabric::make_bridge(const reconcile::MakeBridge& made) {
@@ -242,6 +220,10 @@ Status Fabric::execute(const reconcile::Operation& operation) {
     return datapath_.put(put->table, put->key, put->value);
   }
   if (const auto* part = std::get_if<reconcile::Repair>(&operation.what)) return repair(part->part);
+  if (const auto* table = std::get_if<reconcile::DeleteTable>(&operation.what)) {
+    return (table->inside ? nft_ : host_nft_).run("delete table " + table->family + " " + table->name);
+  }
+  if (std::holds_alternative<reconcile::Report>(operation.what)) return ok();
   if (const auto* pin = std::get_if<reconcile::DeletePin>(&operation.what)) return datapath_.unpin(pin->file);
   const auto& erased = std::get<reconcile::DeleteEntry>(operation.what);
   return datapath_.erase(erased.table, erased.key);

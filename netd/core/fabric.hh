@@ -11,10 +11,11 @@
 #include "base/ipv4.hh"
 #include "base/result.hh"
 #include "netd/kernel/bpf/datapath.hh"
+#include "netd/kernel/netlink/filters.hh"
 #include "netd/kernel/netlink/links.hh"
 #include "netd/kernel/netlink/watch.hh"
 #include "netd/kernel/nft/ruleset.hh"
-#include "netd/reconcile/plan.hh"
+#include "netd/reconcile/strays.hh"
 
 namespace caisson::netd::core {
 
@@ -28,30 +29,44 @@ struct FabricOptions {
 /// "caisson" or "caisson-INSTANCE".
 std::string instance_name(const std::string& instance);
 
-/// One thread at a time, but for datapath()'s map calls and open_slot().
+/// What reads the kernel. Its sockets are one thread's: who looks beside the writer has Eyes of its own.
+struct Eyes {
+  kernel::Links host_links;
+  kernel::Links links;
+  kernel::Nft host_nft;
+  kernel::Nft nft;
+  kernel::Filters filters;
+};
+
+/// One thread at a time, but for datapath()'s map calls, open_slot() and what is const.
 class Fabric {
  public:
   /// Makes what is missing: namespace, settings, exit, uplink, nft tables, taps; loads and attaches the programs.
   static Result<Fabric> open(const FabricOptions& options);
 
-  Result<reconcile::ObservedState> observe();
+  /// At the start: libnftables ends the process if it can open no socket.
+  [[nodiscard]] Result<Eyes> open_eyes() const;
+  Result<reconcile::ObservedState> observe(Eyes& eyes) const;
   /// Its part without the maps.
-  Result<reconcile::ObservedState> observe_links();
+  Result<reconcile::ObservedState> observe_links(Eyes& eyes) const;
   /// Looks at one link of ours and corrects what `observed` says of it.
   Status look(const std::string& name, reconcile::ObservedState& observed);
   /// What is not as open() made it: links, programs, addresses, nft tables, pins.
-  Result<reconcile::Amiss> amiss();
+  Result<reconcile::Amiss> amiss(Eyes& eyes) const;
+  /// What bears our names beside what every instance has: nft tables and network namespaces.
+  Result<reconcile::ObservedStrays> strays(Eyes& eyes) const;
   Status execute(const reconcile::Operation& operation);
 
   /// Notifications of changes to what observe() and amiss() look at, and to the host's addresses.
   [[nodiscard]] Result<kernel::Watch> watch() const;
   /// Interface indexes of all links of the fabric.
-  Result<std::set<std::uint32_t>> link_indexes();
+  static Result<std::set<std::uint32_t>> link_indexes(Eyes& eyes);
   /// Entries of `slots` and `blocks` that an interrupted attach or a tap that is gone has left. While a slot is
   /// being attached its entry can be among them.
-  Result<reconcile::Plan> interrupted_attaches();
+  [[nodiscard]] Result<reconcile::Plan> interrupted_attaches() const;
 
   [[nodiscard]] const kernel::Datapath& datapath() const { return datapath_; }
+  [[nodiscard]] std::string name() const;
   /// Interface indexes of the taps, by slot.
   [[nodiscard]] const std::vector<std::uint32_t>& taps() const { return taps_; }
   /// The tap's queue. Error EBUSY: a process holds it still.
@@ -70,7 +85,7 @@ class Fabric {
   [[nodiscard]] bool is_part(const std::string& name) const;
   void add_link(const std::string& name, const kernel::Link& link, reconcile::ObservedState& observed) const;
   Status make_parts();
-  Status make_table(kernel::Nft& nft, const std::string& name, const std::string& ruleset,
+  Status make_table(kernel::Nft& nft, const kernel::Nft::TableName& table, const std::string& ruleset,
                     std::string& listing);
   Status make_exit();
   Status make_uplink_veth();
@@ -80,9 +95,12 @@ class Fabric {
   Status make_tap(std::uint32_t slot);
   Status make_tap_inside(std::uint32_t slot, const kernel::Link* found);
   Status remove_surplus_taps();
-  Status find_unrouted(const std::map<std::string, kernel::Link>& links,
-                       const std::map<std::string, kernel::Link>& outer, reconcile::Amiss& amiss);
-  Status find_detached(const std::map<std::string, kernel::Link>& links, reconcile::Amiss& amiss);
+  Status find_unrouted(Eyes& eyes, const std::map<std::string, kernel::Link>& links,
+                       const std::map<std::string, kernel::Link>& outer, reconcile::Amiss& amiss) const;
+  Status find_detached(Eyes& eyes, const std::map<std::string, kernel::Link>& links,
+                       reconcile::Amiss& amiss) const;
+  Status find_changed_tables(Eyes& eyes, reconcile::Amiss& amiss) const;
+  Result<std::vector<reconcile::ObservedNetns>> namespaces(const std::vector<std::string>& instances) const;
   Status repair(const std::string& part);
   Status reattach_members();
   Status make_bridge(const reconcile::MakeBridge& made);
@@ -100,9 +118,20 @@ class Fabric {
   kernel::Nft nft_;
   kernel::Datapath datapath_;
   std::vector<std::uint32_t> taps_;
-  std::string fabric_table_;  ///< the nft tables, as they are listed when they are whole
+  /// The nft tables, as they are listed when they are whole: written once, since a table is made anew as it was.
+  std::string fabric_table_;
   std::string host_table_;
 };
+
+/// Of the links that every instance has.
+inline constexpr const char* kUplink = "uplink";
+inline constexpr const char* kExit = "exit0";
+inline constexpr const char* kExitPeer = "exit1";
+/// Of the route to the exit: all identity addresses.
+Ipv4Cidr identities();
+/// The uplink's end on the host.
+std::string host_veth(const std::string& instance);
+bool is_tap_name(const std::string& name);
 
 /// Made by a netd: by its group since it was made, by its alias since it was finished.
 bool is_ours(const kernel::Link& link);

@@ -18,25 +18,8 @@
 namespace caisson::netd::core {
 namespace {
 
-constexpr const char* kUplink = "uplink";
-constexpr const char* kExit = "exit0";
-constexpr const char* kExitPeer = "exit1";
-constexpr const char* kFabricTable = "caisson";
+const kernel::Nft::TableName kFabricTable{"ip", "caisson"};
 constexpr int kUplinkPrefix = 30;
-const Ipv4Cidr kIdentities({CAISSON_IDENTITY_PREFIX}, 4);
-
-std::string host_veth(const std::string& instance) {
-  return "cu-" + (instance.empty() ? "caisson" : instance);
-}
-
-std::string host_table(const std::string& instance) {
-  return instance.empty() ? "caisson" : "caisson_" + instance;
-}
-
-bool is_tap_name(const std::string& name) {
-  return name.size() == 6 && name.starts_with("cs") &&
-         name.find_first_not_of("0123456789abcdef", 2) == std::string::npos;
-}
 
 }  // namespace
 
@@ -60,17 +43,20 @@ Status Fabric::make_parts() {
 }
 
 /// The table as the kernel lists it then is what amiss() compares with.
-Status Fabric::make_table(kernel::Nft& nft, const std::string& name, const std::string& ruleset,
+Status Fabric::make_table(kernel::Nft& nft, const kernel::Nft::TableName& table, const std::string& ruleset,
                           std::string& listing) {
-  TRY(const auto before, nft.list_table(name));
+  TRY(const auto before, nft.list_table(table));
   if (!before.empty() && before.find(kernel::kTableMark) == std::string::npos) {
     return Error{.code = "EEXIST",
-                 .message = "the nft table ip " + name + " is not ours; remove it (nft delete table ip " +
-                            name + "), or choose another --instance",
+                 .message = "the nft table ip " + table.name +
+                            " is not ours; remove it (nft delete table ip " + table.name +
+                            "), or choose another --instance",
                  .errno_value = EEXIST};
   }
   TRYV(nft.run(ruleset));
-  TRY(listing, nft.list_table(name));
+  if (listing.empty()) {
+    TRY(listing, nft.list_table(table));
+  }
   return ok();
 }
 
@@ -88,7 +74,7 @@ Status Fabric::make_exit() {
   TRYV(links_.set_arp_off(kExit));
   TRYV(links_.set_up(kExit));
   TRYV(links_.set_up(kExitPeer));
-  return links_.add_route(kIdentities, kExit, nullptr);
+  return links_.add_route(identities(), kExit, nullptr);
 }
 
 /// The two ends of the uplink, and what of it is not as it should be.
@@ -127,8 +113,8 @@ Status Fabric::make_uplink() {
 
 Status Fabric::make_host_table() {
   const Ipv4Cidr network(options_.host_address, kUplinkPrefix);
-  const std::string table = host_table(options_.instance);
-  return make_table(host_nft_, table,
+  const std::string table = reconcile::host_table_of(name());
+  return make_table(host_nft_, {"ip", table},
                     kernel::host_ruleset(table, host_veth(options_.instance), network.text()), host_table_);
 }
 
@@ -187,108 +173,6 @@ Status Fabric::remove_surplus_taps() {
     TRYV(datapath_.erase("slots", bytes_of(link.index)));
   }
   return ok();
-}
-
-namespace {
-
-/// What is wrong with a link of ours that should be up, or nothing.
-std::string fault_of(const std::map<std::string, kernel::Link>& links, const std::string& name) {
-  const auto found = links.find(name);
-  if (found == links.end()) return name + " is missing";
-  if (!found->second.up) return name + " is not up";
-  return found->second.alias.starts_with(reconcile::alias_of("")) ? "" : name + " is without its alias";
-}
-
-void note(reconcile::Amiss& amiss, const std::string& part, const std::string& fault) {
-  if (!fault.empty()) amiss.emplace(part, fault);
-}
-
-}  // namespace
-
-Result<reconcile::Amiss> Fabric::amiss() {
-  reconcile::Amiss amiss;
-  TRY(const auto links, links_.list());
-  TRY(const auto outer, host_links_.list());
-  for (const char* end : {kExit, kExitPeer}) {
-    note(amiss, "exit", fault_of(links, end));
-  }
-  note(amiss, "uplink", fault_of(links, kUplink));
-  note(amiss, "uplink", fault_of(outer, host_veth(options_.instance)));
-  for (std::uint32_t slot = 0; slot < taps_.size(); ++slot) {
-    note(amiss, "slot-" + std::to_string(slot), fault_of(links, tap_name(slot)));
-  }
-  TRYV(find_unrouted(links, outer, amiss));
-  TRYV(find_detached(links, amiss));
-  TRY(const auto inside, nft_.list_table(kFabricTable));
-  if (inside != fabric_table_) amiss.emplace("table-fabric", "the nft table differs");
-  TRY(const auto outside, host_nft_.list_table(host_table(options_.instance)));
-  if (outside != host_table_) amiss.emplace("table-host", "the nft table differs");
-  TRY(const auto pins, datapath_.pins());
-  for (const auto& map : pins.missing) {
-    amiss.emplace("pin-" + map, "the pin is missing");
-  }
-  return amiss;
-}
-
-Status Fabric::find_unrouted(const std::map<std::string, kernel::Link>& links,
-                             const std::map<std::string, kernel::Link>& outer, reconcile::Amiss& amiss) {
-  if (!amiss.contains("exit")) {
-    TRY(const bool routed, links_.has_route(kIdentities, links.at(kExit).index));
-    if (!routed) amiss.emplace("exit", "its route is missing");
-  }
-  if (amiss.contains("uplink")) return ok();
-  const auto inner = links.at(kUplink).index;
-  TRY(const bool routed, links_.has_route(Ipv4Cidr({0}, 0), inner));
-  TRY(const bool addressed, links_.has_address(inner, options_.fabric_address));
-  TRY(const bool outside,
-      host_links_.has_address(outer.at(host_veth(options_.instance)).index, options_.host_address));
-  if (!routed || !addressed || !outside) amiss.emplace("uplink", "an address or a route is missing");
-  return ok();
-}
-
-/// Devices whose programs somebody has taken away or replaced.
-Status Fabric::find_detached(const std::map<std::string, kernel::Link>& links, reconcile::Amiss& amiss) {
-  return kernel::in_netns(netns_, [&]() -> Status {
-    for (const auto& [name, link] : links) {
-      if (!is_ours(link) && link.kind != "tun") continue;
-      std::string part;
-      auto hook = kernel::Hook::kPort;
-      if (name == kExit) {
-        part = "exit";
-        hook = kernel::Hook::kExit;
-      } else if (name == kUplink) {
-        part = "uplink";
-        hook = kernel::Hook::kUplink;
-      } else if (is_part(name) && is_tap_name(name)) {
-        part = "slot-" + std::to_string(std::stoul(name.substr(2), nullptr, 16));
-      } else if (name.starts_with("cm") && link.master != 0) {
-        part = "programs-" + name;
-      }
-      if (part.empty() || datapath_.is_attached(hook, link.index)) continue;
-      amiss.emplace(part, "a program is not attached to " + name);
-    }
-    return ok();
-  });
-}
-
-Result<reconcile::Plan> Fabric::interrupted_attaches() {
-  reconcile::Plan plan;
-  TRY(const auto slots, datapath_.dump("slots"));
-  std::set<std::string> bound;
-  for (const auto& [tap, entry] : slots) {
-    const bool there = std::find(taps_.begin(), taps_.end(), value_of<std::uint32_t>(tap)) != taps_.end();
-    if (there) {
-      bound.insert(tap);
-    } else {
-      plan.push_back({reconcile::DeleteEntry{"slots", tap}, "its tap is gone"});
-    }
-  }
-  TRY(const auto blocks, datapath_.dump("blocks"));
-  for (const auto& [key, tap] : blocks) {
-    if (!bound.contains(tap))
-      plan.push_back({reconcile::DeleteEntry{"blocks", key}, "its slot is not bound"});
-  }
-  return plan;
 }
 
 Status Fabric::repair(const std::string& part) {

@@ -16,15 +16,25 @@ std::string text_of(const Operation& operation) {
   return operation.name() + " " + operation.object();
 }
 
+/// So often a comparison is repeated beside the changes; then they wait for it.
+constexpr int kAttempts = 3;
+
 /// A failure of these leaves what the model determines as it was planned, but for links, which are looked at.
 bool leaves_known(const Operation& operation) {
   return std::holds_alternative<MakeMember>(operation.what) ||
          std::holds_alternative<OpenMember>(operation.what) ||
          std::holds_alternative<reconcile::Repair>(operation.what) ||
-         std::holds_alternative<reconcile::DeletePin>(operation.what);
+         std::holds_alternative<reconcile::DeletePin>(operation.what) ||
+         std::holds_alternative<reconcile::DeleteTable>(operation.what);
 }
 
 }  // namespace
+
+Result<std::unique_ptr<Reconciler>> Reconciler::make(Fabric& fabric) {
+  TRY(auto writing, fabric.open_eyes());
+  TRY(auto comparing, fabric.open_eyes());
+  return std::unique_ptr<Reconciler>(new Reconciler(fabric, std::move(writing), std::move(comparing)));
+}
 
 /// Writes or deletes entries of one map together, from `first` on. How many operations these were; 0: they are to be
 /// done one by one.
@@ -101,14 +111,18 @@ Status Reconciler::carry_out(const vpc::DesiredState& desired, bool all, Attempt
   return ok();
 }
 
-Result<Plan> Reconciler::plan_parts(Scope scope) {
+Result<Plan> Reconciler::plan_parts(Scope scope, Eyes& eyes) const {
   if (scope == Scope::kModel) return Plan();
   reconcile::Amiss amiss;
   if (scope == Scope::kAll) {
-    TRY(amiss, fabric_.amiss());
+    TRY(amiss, fabric_.amiss(eyes));
   }
   TRY(const auto pins, fabric_.datapath().pins());
   auto plan = reconcile::diff_parts(amiss, pins.unknown);
+  TRY(const auto strays, fabric_.strays(eyes));
+  for (const auto& stray : reconcile::diff_strays(fabric_.name(), strays)) {
+    plan.push_back(stray);
+  }
   if (scope == Scope::kAll) return plan;
   TRY(const auto interrupted, fabric_.interrupted_attaches());
   plan.insert(plan.end(), interrupted.begin(), interrupted.end());
@@ -118,9 +132,9 @@ Result<Plan> Reconciler::plan_parts(Scope scope) {
 Result<Reconciler::Failures> Reconciler::reconcile_all(const vpc::State& state, Scope scope) {
   known_.reset();
   Attempt attempt;
-  TRY(const auto parts, plan_parts(scope));
+  TRY(const auto parts, plan_parts(scope, eyes_));
   execute(parts, attempt);
-  TRY(attempt.observed, fabric_.observe());
+  TRY(attempt.observed, fabric_.observe(eyes_));
   for (const auto& operation : reconcile::diff_links(vpc::compile(*written_), attempt.observed)) {
     failures_.emplace(text_of(operation), Error{});
   }
@@ -172,6 +186,7 @@ Status Reconciler::conclude(Result<Failures> failures) {
 
 Status Reconciler::apply_all(StatePointer state) {
   const std::lock_guard lock(mutex_);
+  ++changes_;
   auto failures = reconcile_all(*state, Scope::kAll);
   written_ = std::move(state);
   return conclude(std::move(failures));
@@ -179,6 +194,7 @@ Status Reconciler::apply_all(StatePointer state) {
 
 Status Reconciler::start(StatePointer state) {
   const std::lock_guard lock(mutex_);
+  ++changes_;
   auto failures = reconcile_all(*state, Scope::kStart);
   written_ = std::move(state);
   return conclude(std::move(failures));
@@ -186,17 +202,35 @@ Status Reconciler::start(StatePointer state) {
 
 Status Reconciler::apply(StatePointer state, const std::set<vpc::VpcId>& touched) {
   const std::lock_guard lock(mutex_);
+  ++changes_;
   auto failures = known_ ? reconcile_part(*state, touched) : reconcile_all(*state, Scope::kModel);
   written_ = std::move(state);
   return conclude(std::move(failures));
 }
 
 Result<Plan> Reconciler::compare() {
+  const std::lock_guard turn(comparing_mutex_);
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    StatePointer state;
+    std::uint64_t seen = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      state = written_;
+      seen = changes_;
+    }
+    auto plan = difference(*state, comparing_);
+    const std::lock_guard lock(mutex_);
+    if (changes_ == seen) return plan;
+  }
   const std::lock_guard lock(mutex_);
-  const auto desired = vpc::compile(*written_);
-  TRY(const auto observed, fabric_.observe());
+  return difference(*written_, comparing_);
+}
+
+Result<Plan> Reconciler::difference(const vpc::State& state, Eyes& eyes) const {
+  const auto desired = vpc::compile(state);
+  TRY(const auto observed, fabric_.observe(eyes));
   TRY(const auto forbidden, fabric_.forbidden_exits());
-  TRY(auto plan, plan_parts(Scope::kAll));
+  TRY(auto plan, plan_parts(Scope::kAll, eyes));
   TRY(const auto interrupted, fabric_.interrupted_attaches());
   plan.insert(plan.end(), interrupted.begin(), interrupted.end());
   for (const auto& part :
@@ -214,7 +248,7 @@ Result<reconcile::Indexes> Reconciler::members() {
   const std::lock_guard lock(mutex_);
   reconcile::ObservedState links;
   if (!known_) {
-    TRY(links, fabric_.observe_links());
+    TRY(links, fabric_.observe_links(eyes_));
   }
   reconcile::Indexes indexes;
   for (const auto& [name, port] : known_ ? known_->links.members : links.members) {
@@ -224,8 +258,8 @@ Result<reconcile::Indexes> Reconciler::members() {
 }
 
 Result<std::set<std::uint32_t>> Reconciler::ports() {
-  const std::lock_guard lock(mutex_);
-  return fabric_.link_indexes();
+  const std::lock_guard turn(comparing_mutex_);
+  return Fabric::link_indexes(comparing_);
 }
 
 std::string Reconciler::last_failure() const {

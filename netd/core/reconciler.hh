@@ -15,12 +15,12 @@
 
 namespace caisson::netd::core {
 
-/// Thread-safe: one call at a time has the fabric, the others wait.
+/// Thread-safe: one call at a time has the fabric, the others wait. Who compares looks beside them.
 class Reconciler {
  public:
   using StatePointer = std::shared_ptr<const vpc::State>;
 
-  explicit Reconciler(Fabric& fabric) : fabric_(fabric) {}
+  static Result<std::unique_ptr<Reconciler>> make(Fabric& fabric);
 
   /// The whole model with the whole kernel, and what every instance has: at start, and while something is amiss. An
   /// error: something failed that was not amiss before; a member of one account whose namespace is gone must not fail
@@ -32,7 +32,8 @@ class Reconciler {
   /// only if what it holds is in doubt.
   Status apply(StatePointer state, const std::set<vpc::VpcId>& touched);
 
-  /// What apply_all() of the last state would do: empty when kernel and model agree.
+  /// What apply_all() of the last state would do: empty when kernel and model agree. Changes go on meanwhile; what was
+  /// seen while one was made is looked at again.
   Result<reconcile::Plan> compare();
 
   /// Interface indexes of the members, by name.
@@ -59,7 +60,10 @@ class Reconciler {
     kStart,  ///< and, while no slot is served, what an earlier daemon left behind
     kAll,    ///< and what every instance has
   };
-  Result<reconcile::Plan> plan_parts(Scope scope);
+  Reconciler(Fabric& fabric, Eyes writing, Eyes comparing)
+      : fabric_(fabric), eyes_(std::move(writing)), comparing_(std::move(comparing)) {}
+  Result<reconcile::Plan> plan_parts(Scope scope, Eyes& eyes) const;
+  Result<reconcile::Plan> difference(const vpc::State& state, Eyes& eyes) const;
   Result<Failures> reconcile_all(const vpc::State& state, Scope scope);
   Result<Failures> reconcile_part(const vpc::State& state, const std::set<vpc::VpcId>& touched);
   /// `all`: `desired` is all that there should be, not some VPCs' part of it.
@@ -70,6 +74,10 @@ class Reconciler {
 
   Fabric& fabric_;
   mutable std::mutex mutex_;
+  Eyes eyes_;
+  std::uint64_t changes_ = 0;   ///< how often one of the apply...() was called
+  std::mutex comparing_mutex_;  ///< taken before mutex_
+  Eyes comparing_;              ///< by comparing_mutex_
   StatePointer written_ = std::make_shared<const vpc::State>();  ///< the last one that was applied
   std::optional<reconcile::Known> known_;                        ///< nothing: look
   Failures failures_;  ///< what failed then; during the next, also what was amiss before it

@@ -102,9 +102,9 @@ Status sweep_records(const kernel::Datapath& datapath, std::uint64_t time, kerne
 
 }  // namespace
 
-Result<std::map<std::string, double>> sweep_drops(const kernel::Datapath& datapath,
-                                                  const std::set<std::uint32_t>& present) {
+Result<std::map<std::string, double>> sweep_drops(const kernel::Datapath& datapath, const Ports& ports) {
   TRY(const auto records, datapath.dump("drops"));
+  TRY(const auto present, ports());
   std::map<std::string, double> gone;
   for (const auto& [key_bytes, value_bytes] : records) {
     const auto key = value_of<caisson_drop_key>(key_bytes);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -11,9 +12,10 @@
 
 namespace caisson::netd::core {
 
-/// Removes the counts of ports that are not among `present`; their packets, by the reason's name.
-Result<std::map<std::string, double>> sweep_drops(const kernel::Datapath& datapath,
-                                                  const std::set<std::uint32_t>& present);
+/// Removes the counts of ports that are gone; their packets, by the reason's name. `ports` says which there are; it is
+/// called after the counts were read, so that one that is made meanwhile is not taken for gone.
+using Ports = std::function<Result<std::set<std::uint32_t>>()>;
+Result<std::map<std::string, double>> sweep_drops(const kernel::Datapath& datapath, const Ports& ports);
 
 /// Goes through the large maps again and again, a part in each step, so that a step's cost is bounded. Beside other
 /// threads that use the datapath; itself one thread's.

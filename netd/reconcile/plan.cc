@@ -49,7 +49,8 @@ std::string Operation::name() const {
           [](const MakeBridge&) { return "MakeBridge"; }, [](const MakeMember&) { return "MakeMember"; },
           [](const OpenMember&) { return "OpenMember"; }, [](const DeleteLink&) { return "DeleteLink"; },
           [](const PutEntry&) { return "PutEntry"; }, [](const DeleteEntry&) { return "DeleteEntry"; },
-          [](const Repair&) { return "Repair"; }, [](const DeletePin&) { return "DeletePin"; }},
+          [](const Repair&) { return "Repair"; }, [](const DeletePin&) { return "DeletePin"; },
+          [](const DeleteTable&) { return "DeleteTable"; }, [](const Report&) { return "Report"; }},
       what);
 }
 
@@ -62,7 +63,11 @@ std::string Operation::object() const {
                  [](const PutEntry& put) { return describe_key(put.table, put.key); },
                  [](const DeleteEntry& deleted) { return describe_key(deleted.table, deleted.key); },
                  [](const Repair& repair) { return repair.part; },
-                 [](const DeletePin& deleted) { return deleted.file; }},
+                 [](const DeletePin& deleted) { return deleted.file; },
+                 [](const DeleteTable& deleted) {
+                   return (deleted.inside ? "fabric " : "host ") + deleted.family + " " + deleted.name;
+                 },
+                 [](const Report& report) { return report.object; }},
       what);
 }
 
@@ -149,8 +154,16 @@ std::size_t leaked_objects(const Plan& plan) {
   return static_cast<std::size_t>(std::count_if(plan.begin(), plan.end(), [](const Operation& operation) {
     return std::holds_alternative<DeleteLink>(operation.what) ||
            std::holds_alternative<DeleteEntry>(operation.what) ||
-           std::holds_alternative<DeletePin>(operation.what);
+           std::holds_alternative<DeletePin>(operation.what) ||
+           std::holds_alternative<DeleteTable>(operation.what) ||
+           std::holds_alternative<Report>(operation.what);
   }));
+}
+
+bool only_reports(const Plan& plan) {
+  return std::all_of(plan.begin(), plan.end(), [](const Operation& operation) {
+    return std::holds_alternative<Report>(operation.what);
+  });
 }
 
 }  // namespace caisson::netd::reconcile

@@ -71,8 +71,21 @@ struct DeletePin {
   std::string file;
 };
 
+/// An nft table by our mark that is none of the two that an instance has.
+struct DeleteTable {
+  bool inside = false;  ///< of the fabric; else of the host
+  std::string family;
+  std::string name;
+};
+/// What bears our name and is not ours to remove: to be read, not to be done.
+struct Report {
+  std::string object;
+};
+
 struct Operation {
-  std::variant<MakeBridge, MakeMember, OpenMember, DeleteLink, PutEntry, DeleteEntry, Repair, DeletePin> what;
+  std::variant<MakeBridge, MakeMember, OpenMember, DeleteLink, PutEntry, DeleteEntry, Repair, DeletePin,
+               DeleteTable, Report>
+      what;
   std::string reason;
 
   [[nodiscard]] std::string name() const;    ///< "MakeBridge"
@@ -92,8 +105,11 @@ Plan diff_links(const vpc::DesiredState& desired, const ObservedState& observed)
 /// What every instance has, made whole; files that no map of ours has pinned go.
 Plan diff_parts(const Amiss& amiss, const std::vector<std::string>& unknown_pins);
 
-/// How many objects the plan removes: what bears our mark without the model having it.
+/// How many objects the plan removes, or reports: what bears our mark or our names without an instance having it.
 std::size_t leaked_objects(const Plan& plan);
+
+/// Nothing is to be done but to read it.
+bool only_reports(const Plan& plan);
 
 /// Members that are not desired any more are closed first; then the new is written, `vpcs` after what it publishes;
 /// what nothing refers to any more goes last.

@@ -10,7 +10,7 @@ import run  # noqa: E402
 PROMISED = {
     "attach": {"p50_us", "p99_us", "cni_p50_us", "commands_p50_us", "netlink_p50_us"},
     "api": {"create_subnet_p50_ms_10_vpcs", "create_subnet_p50_ms_1000_vpcs"},
-    "start": {"cold_start_s", "restart_s", "netd_resident_mib", "maps_mib"},
+    "start": {"cold_start_s", "restart_s", "compare_p50_ms", "netd_resident_mib", "maps_mib"},
     "sigv4": {"verify_64_bytes_us", "botocore_sign_64_bytes_us"},
     "restore": {"p50_ms", "boot_p50_ms", "warm_p50_ms"},
     "datapath": {"rules_10000_over_10", "vpcs_1000_over_10", "ns_established", "ns_first"},

@@ -6,6 +6,7 @@ Beside it: the same links made by iproute2 in batches, the quickest way without 
 import contextlib
 import os
 import tempfile
+import threading
 import time
 
 from bench import percentile, row, say, sized
@@ -15,6 +16,8 @@ VPCS = sized(1000, 10)
 INTERFACES = sized(5000, 50)
 SLOTS = sized(4000, 20)
 ROUNDS = sized(3, 1)
+LOOKS = sized(9, 2)
+COMMANDS = sized(40, 3)
 NAMESPACE = "caisson-bstart-host-peer"
 WITNESS = "witness"  # a veth into that namespace: it goes when the namespace is gone
 
@@ -50,6 +53,38 @@ def by_commands(subnets, beside):
         delete_namespace(NAMESPACE, WITNESS, beside)
 
 
+def milliseconds(work):
+    began = time.perf_counter()
+    work()
+    return (time.perf_counter() - began) * 1000
+
+
+def compare(netd):
+    """A comparison of the whole kernel with the whole model (as `caisson plan`, a scrape of the metrics and netd itself
+    do it), and a command that comes while one is made."""
+    connection = netd.connect()
+    alone = [milliseconds(lambda: connection.call("Plan")) for _ in range(LOOKS)]
+    row("start", "compare_p50_ms", "ms", percentile(alone, 50))
+    ended = threading.Event()
+
+    def go_on():
+        beside = netd.connect()
+        while not ended.is_set():
+            beside.call("Plan")
+
+    vpc = connection.call("CreateVpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        took = [milliseconds(lambda net=net: connection.call("CreateSubnet", VpcId=vpc, CidrBlock=f"10.0.{net}.0/24"))
+                for net in range(COMMANDS)]
+    finally:
+        ended.set()
+        thread.join()
+    row("start", "create_subnet_while_compared_p50_ms", "ms", percentile(took, 50))
+    row("start", "create_subnet_while_compared_max_ms", "ms", max(took))
+
+
 def main():
     with contextlib.ExitStack() as left:
         netd = Netd("bstart", SLOTS)
@@ -70,6 +105,7 @@ def main():
         row("start", "iproute2_links_s", "s", percentile(peer, 50))
         row("start", "cold_start_s", "s", percentile(cold, 50), percentile(peer, 50))
         row("start", "restart_s", "s", percentile(warm, 50), percentile(peer, 50))
+        compare(netd)
         row("start", "netd_resident_mib", "MiB", netd.resident_mib())
         maps = netd.maps()
         row("start", "maps_mib", "MiB", sum(maps.values()))

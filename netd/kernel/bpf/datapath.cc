@@ -25,7 +25,7 @@ namespace {
 /// Entries in one call of the kernel.
 constexpr std::size_t kBatch = 4096;
 constexpr std::uint32_t kHandle = 1;
-constexpr std::uint32_t kPriority = 1;
+constexpr std::uint16_t kPriority = 1;
 
 template <class Skeleton, void (*destroy)(Skeleton*)>
 struct Destroyer {
@@ -54,23 +54,10 @@ Status load_one(Skeleton* (*open)(const bpf_object_open_opts*), int (*load)(Skel
   return error;
 }
 
-std::uint32_t id_of(int program) {
+std::uint32_t id_of(const bpf_program* program) {
   bpf_prog_info info{};
   __u32 size = sizeof info;
-  return bpf_obj_get_info_by_fd(program, &info, &size) == 0 ? info.id : 0;
-}
-
-/// Whether this program stands where attach_program() puts it.
-bool has_program(std::uint32_t ifindex, bpf_tc_attach_point point, int program) {
-  bpf_tc_hook hook{};
-  hook.sz = sizeof hook;
-  hook.ifindex = static_cast<int>(ifindex);
-  hook.attach_point = point;
-  bpf_tc_opts options{};
-  options.sz = sizeof options;
-  options.handle = kHandle;
-  options.priority = kPriority;
-  return bpf_tc_query(&hook, &options) == 0 && options.prog_id == id_of(program);
+  return bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) == 0 ? info.id : 0;
 }
 
 Status attach_program(std::uint32_t ifindex, const std::string& name, bpf_tc_attach_point point,
@@ -119,6 +106,10 @@ struct Datapath::Impl {
   FromStack from_stack;
   FromUplink from_uplink;
 
+  /// The programs' ids.
+  struct {
+    std::uint32_t from_guest = 0, to_guest = 0, from_stack = 0, from_uplink = 0;
+  } programs;
   std::string folder;
   struct Map {
     int fd = -1;
@@ -160,6 +151,10 @@ Result<Datapath> Datapath::load(const std::string& folder) {
   TRYV(load_one(to_guest__open_opts, to_guest__load, "to_guest", folder, impl->to_guest));
   TRYV(load_one(from_stack__open_opts, from_stack__load, "from_stack", folder, impl->from_stack));
   TRYV(load_one(from_uplink__open_opts, from_uplink__load, "from_uplink", folder, impl->from_uplink));
+  impl->programs = {.from_guest = id_of(impl->from_guest->progs.from_guest),
+                    .to_guest = id_of(impl->to_guest->progs.to_guest),
+                    .from_stack = id_of(impl->from_stack->progs.from_stack),
+                    .from_uplink = id_of(impl->from_uplink->progs.from_uplink)};
   impl->folder = folder;
   impl->add_maps(impl->from_guest->obj);
   Datapath datapath(std::move(impl));
@@ -200,18 +195,19 @@ Status Datapath::attach(Hook hook, std::uint32_t ifindex, const std::string& nam
   return ok();
 }
 
-bool Datapath::is_attached(Hook hook, std::uint32_t ifindex) const {
-  const int from = bpf_program__fd(impl_->from_guest->progs.from_guest);
+std::vector<Datapath::Attached> Datapath::attached(Hook hook, std::uint32_t ifindex) const {
+  const auto at = [&](bool egress, std::uint32_t program) {
+    return Attached{{ifindex, egress, kPriority, kHandle}, program};
+  };
   switch (hook) {
     case Hook::kPort:
-      return has_program(ifindex, BPF_TC_INGRESS, from) &&
-             has_program(ifindex, BPF_TC_EGRESS, bpf_program__fd(impl_->to_guest->progs.to_guest));
+      return {at(false, impl_->programs.from_guest), at(true, impl_->programs.to_guest)};
     case Hook::kExit:
-      return has_program(ifindex, BPF_TC_EGRESS, bpf_program__fd(impl_->from_stack->progs.from_stack));
+      return {at(true, impl_->programs.from_stack)};
     case Hook::kUplink:
-      return has_program(ifindex, BPF_TC_INGRESS, bpf_program__fd(impl_->from_uplink->progs.from_uplink));
+      return {at(false, impl_->programs.from_uplink)};
   }
-  return false;
+  return {};
 }
 
 Result<Datapath::Pins> Datapath::pins() const {

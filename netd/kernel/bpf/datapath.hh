@@ -15,6 +15,7 @@
 
 #include "base/fd.hh"
 #include "base/result.hh"
+#include "netd/kernel/netlink/filters.hh"
 
 namespace caisson::netd::kernel {
 
@@ -38,8 +39,12 @@ class Datapath {
   /// Makes the device's clsact qdisc and attaches, or replaces what is attached. In the device's namespace.
   Status attach(Hook hook, std::uint32_t ifindex, const std::string& name);
 
-  /// Whether attach() has done it and nobody has undone it since. In the device's namespace.
-  [[nodiscard]] bool is_attached(Hook hook, std::uint32_t ifindex) const;
+  /// Where attach() puts which programs: what stands there as long as nobody has undone it.
+  struct Attached {
+    FilterPlace place;
+    std::uint32_t program = 0;  ///< its id
+  };
+  [[nodiscard]] std::vector<Attached> attached(Hook hook, std::uint32_t ifindex) const;
 
   /// The folder's pins: maps of ours that have none, and files that are none of our maps.
   struct Pins {

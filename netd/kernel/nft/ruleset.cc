@@ -2,7 +2,9 @@
 
 #include <nftables/libnftables.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <sstream>
 
 #include "netd/kernel/netns.hh"
 
@@ -33,12 +35,26 @@ Status Nft::run(const std::string& commands) {
   return Error{.code = "EIO", .message = "nft: " + errors, .errno_value = EIO};
 }
 
-Result<std::string> Nft::list_table(const std::string& name) {
+Result<std::vector<Nft::TableName>> Nft::tables() {
   (void)nft_ctx_get_output_buffer(context_.get());
-  TRYV(run("list tables ip"));
-  const std::string tables = nft_ctx_get_output_buffer(context_.get());
-  if (tables.find("table ip " + name + "\n") == std::string::npos) return std::string();
-  TRYV(run("list table ip " + name));
+  TRYV(run("list tables"));
+  std::istringstream lines(nft_ctx_get_output_buffer(context_.get()));
+  std::vector<TableName> tables;
+  std::string word;
+  TableName table;
+  while (lines >> word >> table.family >> table.name) {
+    tables.push_back(table);
+  }
+  return tables;
+}
+
+Result<std::string> Nft::list_table(const TableName& wanted) {
+  TRY(const auto there, tables());
+  const bool found = std::any_of(there.begin(), there.end(), [&](const TableName& table) {
+    return table.family == wanted.family && table.name == wanted.name;
+  });
+  if (!found) return std::string();
+  TRYV(run("list table " + wanted.family + " " + wanted.name));
   return std::string(nft_ctx_get_output_buffer(context_.get()));
 }
 

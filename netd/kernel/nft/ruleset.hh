@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/fd.hh"
 #include "base/result.hh"
@@ -17,8 +18,14 @@ class Nft {
   static Result<Nft> open_in(const Fd& netns);
   /// Runs commands of nft(8) as one transaction.
   Status run(const std::string& commands);
-  /// A table as `nft list table ip NAME` prints it; empty: there is none.
-  Result<std::string> list_table(const std::string& name);
+  struct TableName {
+    std::string family;
+    std::string name;
+  };
+  /// All tables of the namespace.
+  Result<std::vector<TableName>> tables();
+  /// A table as `nft list table FAMILY NAME` prints it; empty: there is none.
+  Result<std::string> list_table(const TableName& table);
 
  private:
   struct Closer {
