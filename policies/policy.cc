@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "base/json_depth.hh"
+#include "base/strict_json.hh"
 #include "policies/elements.hh"
 
 namespace caisson::policies {
@@ -13,24 +13,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kMaxDepth = 8;
-
-/// A member that comes twice would be taken once, and which one is the parser's whim.
-Result<Json> parse_once(std::string_view document) {
-  std::vector<std::set<std::string>> seen;
-  std::string twice;
-  const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
-    if (event == Json::parse_event_t::object_start) seen.emplace_back();
-    if (event == Json::parse_event_t::object_end) seen.pop_back();
-    if (event == Json::parse_event_t::key && !seen.back().insert(parsed.get<std::string>()).second) {
-      twice = parsed.get<std::string>();
-    }
-    return true;
-  };
-  Json parsed = Json::parse(document, watch, /*allow_exceptions=*/false);
-  if (parsed.is_discarded()) return invalid("it is not JSON");
-  if (!twice.empty()) return invalid("the element " + twice + " comes twice");
-  return parsed;
-}
 
 Status check_members(const Json& object, std::initializer_list<std::string_view> known) {
   for (const auto& [name, value] : object.items()) {
@@ -105,8 +87,10 @@ Result<Policy> parse_policy(std::string_view document) {
   if (document.size() > kMaxDocument) {
     return invalid("the document has more than " + std::to_string(kMaxDocument) + " characters");
   }
-  if (nested_deeper_than(document, kMaxDepth)) return invalid("it is nested too deeply");
-  TRY(const Json json, parse_once(document));
+  JsonRefusal refusal;
+  const auto parsed = parse_strictly(document, kMaxDepth, refusal);
+  if (!parsed) return invalid(refusal.why);
+  const Json& json = *parsed;
   if (!json.is_object()) return invalid("it must be an object");
   TRYV(check_members(json, {"Version", "Id", "Statement"}));
   TRY(const std::string version, optional_text(json, "Version"));

@@ -1,0 +1,64 @@
+#include "endpoints/model/service.hh"
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/endpoints/model/documents.hh"
+
+namespace caisson::endpoints {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Service, TheInstalledDocuments) {
+  const Service s3 = service_of("s3");
+  EXPECT_EQ(s3.service_name, "com.amazonaws.us-east-1.s3");
+  EXPECT_EQ(s3.ports, (std::vector<std::uint16_t>{80, 443}));
+  ASSERT_TRUE(s3.rest);
+  for (const auto& operation : s3.rest->operations)
+    EXPECT_THAT(operation.action, testing::StartsWith("s3:"));
+  const Service dynamodb = service_of("dynamodb");
+  ASSERT_TRUE(dynamodb.json);
+  EXPECT_EQ(dynamodb.json->resource, "arn:aws:dynamodb:us-east-1:{account}:table/{name}");
+}
+
+TEST(Service, Hosts) {
+  const Service s3 = service_of("s3");
+  EXPECT_EQ(match_host(s3, "s3.us-east-1.amazonaws.com"), "");
+  EXPECT_EQ(match_host(s3, "s3.amazonaws.com"), "");
+  EXPECT_EQ(match_host(s3, "my.bucket.s3.us-east-1.amazonaws.com"), "my.bucket");
+  EXPECT_EQ(match_host(s3, ".s3.us-east-1.amazonaws.com"), std::nullopt);
+  EXPECT_EQ(match_host(s3, "s3.eu-west-1.amazonaws.com"), std::nullopt);
+  EXPECT_EQ(match_host(s3, "s3.us-east-1.amazonaws.com.evil.example"), std::nullopt);
+  EXPECT_EQ(match_host(service_of("dynamodb"), "x.dynamodb.us-east-1.amazonaws.com"), std::nullopt);
+}
+
+TEST(Service, SaysWhatIsWrong) {
+  const std::string head = R"({"Name":"x","ServiceName":"x","SigningName":"x","Hosts":["x"],"Ports":[443])";
+  const struct {
+    std::string document;
+    const char* said;
+  } cases[] = {
+      {"", "not JSON"},
+      {"[]", "an object"},
+      {std::string(100, '['), "too deeply"},
+      {R"({"Nmae":"x"})", "no member Nmae"},
+      {R"({"Name":1})", "a string Name"},
+      {head + R"(,"Requests":"Soap"})", "Rest or Json"},
+      {head + R"(,"Requests":"Rest","Parameters":["a",1]})", "must be strings"},
+      {head + R"(,"Requests":"Rest","Parameters":[]})", "a list Operations"},
+      {head +
+           R"(,"Requests":"Rest","Parameters":[],"Operations":[{"Method":"GET","On":"Key","Action":"x"}]})",
+       "On must be"},
+      {R"({"Name":"x","ServiceName":"x","SigningName":"x","Hosts":["x"],"Ports":[0]})", "1 to 65535"},
+      {R"({"Name":"x","ServiceName":"x","SigningName":"x","Hosts":["x"]})", "needs Ports"},
+  };
+  for (const auto& c : cases) {
+    const auto service = parse_service(c.document, "r");
+    ASSERT_FALSE(service) << c.document;
+    EXPECT_EQ(service.error().code, "InvalidServiceDocument");
+    EXPECT_THAT(service.error().message, HasSubstr(c.said)) << c.document;
+  }
+}
+
+}  // namespace
+}  // namespace caisson::endpoints
