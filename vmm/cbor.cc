@@ -75,6 +75,7 @@ class Decoder {
   Result<Map> top() {
     TRY(const Head head, take_head());
     if (head.major != kMap) return malformed("no map");
+    if (head.argument > kMaxMembers) return malformed("too many members");
     Map map;
     for (std::uint64_t i = 0; i < head.argument; ++i) {
       TRY(auto key, take_text());
@@ -142,6 +143,7 @@ class Decoder {
   }
 
   Result<Value> take_text_map(std::uint64_t size) {
+    if (size > kMaxTexts) return malformed("too many texts");
     TextMap map;
     for (std::uint64_t i = 0; i < size; ++i) {
       TRY(auto key, take_text());

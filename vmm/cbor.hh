@@ -21,6 +21,11 @@ struct Bytes {
   bool operator==(const Bytes&) const = default;
 };
 
+/// Of the map of a message, and of a map of texts. A member costs the decoder a hundred bytes and the sender five: a guest
+/// could make hundreds of megabytes of one message.
+inline constexpr std::size_t kMaxMembers = 64;
+inline constexpr std::size_t kMaxTexts = 4096;
+
 using TextMap = std::map<std::string, std::string>;
 using Value = std::variant<std::int64_t, std::string, Bytes, TextMap>;
 using Map = std::map<std::string, Value>;

@@ -81,6 +81,25 @@ TEST(Cbor, DepthCostsNothing) {
   EXPECT_FALSE(decode(maps));
 }
 
+TEST(Cbor, MembersAreCounted) {
+  const auto texts = [](std::size_t count) {
+    TextMap map;
+    for (std::size_t i = 0; i < count; ++i)
+      map.emplace(std::to_string(i), "");
+    return encode({{"m", map}});
+  };
+  EXPECT_TRUE(decode(texts(kMaxTexts)));
+  EXPECT_FALSE(decode(texts(kMaxTexts + 1)));
+  const auto members = [](std::size_t count) {
+    Map map;
+    for (std::size_t i = 0; i < count; ++i)
+      map.emplace(std::to_string(i), std::int64_t{0});
+    return encode(map);
+  };
+  EXPECT_TRUE(decode(members(kMaxMembers)));
+  EXPECT_FALSE(decode(members(kMaxMembers + 1)));
+}
+
 TEST(Cbor, RandomBytesAndMutationsNeverCrash) {
   std::mt19937 random(20240501);
   const std::string whole =
