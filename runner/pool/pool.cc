@@ -367,8 +367,10 @@ void Pool::retire(const DeploymentPointer& deployment, std::function<void()> gon
 void Pool::finish_retirements(Lock& lock) {
   std::vector<std::function<void()>> calls;
   std::erase_if(retirements_, [&](Retirement& retirement) {
+    // By the id: who looked a function up before it was replaced may have made the same deployment once more, and
+    // what is released at its end is what the first one's environments still use.
     const bool left = std::ranges::any_of(
-        entries_, [&](const auto& item) { return item.second.deployment == retirement.deployment; });
+        entries_, [&](const auto& item) { return item.second.deployment->id == retirement.deployment->id; });
     if (!left) calls.push_back(std::move(retirement.gone));
     return !left;
   });

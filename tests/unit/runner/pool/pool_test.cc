@@ -296,6 +296,17 @@ TEST_F(PoolTest, RetiringKillsIdleOnesNowAndBusyOnesAfterTheirInvocation) {
   EXPECT_EQ(pool.prepare(a_).error().code, "Retired");
 }
 
+TEST_F(PoolTest, RetiringTheSameDeploymentMadeTwiceWaitsForTheFirstOnesEnvironments) {
+  Pool pool(factory_, settings());
+  {
+    const auto busy = pool.acquire(a_);
+    pool.retire(a_, [&] { log_.add("gone"); });
+    pool.retire(deployment("a"), [&] { log_.add("gone"); });
+    EXPECT_EQ(log_.count("gone"), 0U);
+  }
+  EXPECT_TRUE(log_.wait_for("gone", 2));
+}
+
 TEST_F(PoolTest, RetiringWithoutEnvironmentsIsDoneAtOnce) {
   Pool pool(factory_, settings());
   bool gone = false;
