@@ -87,8 +87,9 @@ Status AttachClient::Impl::send(const std::string& operation, const Json& reques
   Json marked = request;
   if (!current_request_id().empty()) marked["request"] = current_request_id();
   const std::vector<std::uint8_t> bytes = Json::to_cbor(marked);
-  if (bytes.size() > kMaxMessage) {
-    return Error{.code = "RequestTooLarge", .message = operation + ": the request exceeds 64 KiB"};
+  // netd ends a connection that sends a longer one, and with it all that was leased over it.
+  if (bytes.size() > kMaxRequest) {
+    return Error{.code = "RequestTooLarge", .message = operation + ": the request exceeds 8 KiB"};
   }
   ssize_t sent = 0;
   do {

@@ -15,6 +15,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kDeepest = 16;
+/// Of a subnet's or a group's id. EC2's have at most 24; all of a function's are handed to netd in one message.
+constexpr std::size_t kMaxId = 64;
 /// Of a wrong value in an error's message, bytes.
 constexpr std::size_t kMaxShown = 256;
 
@@ -147,6 +149,11 @@ Status take_environment(const Json& object, Settings& settings) {
       "have provided exceeded the 4KB limit.");
 }
 
+bool is_id(const std::string& text, const std::string& prefix) {
+  constexpr std::string_view kAllowed = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  return text.starts_with(prefix) && text.find_first_not_of(kAllowed, prefix.size()) == std::string::npos;
+}
+
 Status take_ids(const Json& object, const char* name, std::size_t limit, const std::string& prefix,
                 std::vector<std::string>& into) {
   into.clear();
@@ -154,9 +161,13 @@ Status take_ids(const Json& object, const char* name, std::size_t limit, const s
   if (list == nullptr) return ok();
   if (!list->is_array()) return constraint(list->dump(), name, "Member must be a list");
   for (const Json& item : *list) {
-    if (!item.is_string() || !item.get<std::string>().starts_with(prefix)) {
+    if (!item.is_string() || !is_id(item.get_ref<const std::string&>(), prefix)) {
       return constraint(item.dump(), name,
                         "Member must satisfy regular expression pattern: ^" + prefix + "[0-9a-zA-Z]*$");
+    }
+    if (item.get_ref<const std::string&>().size() > kMaxId) {
+      return constraint(item.dump(), name,
+                        "Member must have length less than or equal to " + std::to_string(kMaxId));
     }
     if (std::ranges::find(into, item.get<std::string>()) == into.end())
       into.push_back(item.get<std::string>());
@@ -281,6 +292,20 @@ Status take_settings(const Json& object, const Offer& offer, Settings& settings)
   return constraint(settings.handler, "handler", "Member must satisfy regular expression pattern: [^\\s]+");
 }
 
+/// Lambda Developer Guide, "Using tags on Lambda functions": at most 50, with characters of UTF-8 counted.
+Status check_tags(const std::map<std::string, std::string>& tags) {
+  if (tags.size() > 50) return invalid("A function can have at most 50 tags.");
+  const auto characters = [](const std::string& text) {
+    return std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; });
+  };
+  for (const auto& [key, value] : tags) {
+    if (key.empty() || characters(key) > 128) return invalid("A tag's key has 1 to 128 characters.");
+    if (characters(value) > 256) return invalid("A tag's value has at most 256 characters.");
+    if (key.starts_with("aws:")) return invalid("Tag keys that begin with aws: are reserved.");
+  }
+  return ok();
+}
+
 Result<std::string> take_zip(const Json& code) {
   for (const char* name : {"S3Bucket", "S3Key", "ImageUri"}) {
     if (find(code, name) != nullptr) {
@@ -312,7 +337,7 @@ Result<CreateRequest> parse_create(std::string_view body, const Offer& offer) {
   TRYV(take_settings(object, offer, request.settings));
   if (const Json* tags = find(object, "Tags"); tags != nullptr) {
     TRY(request.tags, parse_texts(*tags, "tags"));
-    if (request.tags.size() > 50) return invalid("A function can have at most 50 tags.");
+    TRYV(check_tags(request.tags));
   }
   const Json* code = find(object, "Code");
   if (code == nullptr || !code->is_object()) return invalid("Please provide the archive in Code.ZipFile.");

@@ -228,7 +228,7 @@ TEST(AttachClient, ALeaseNeedsExactlyOneDescriptor) {
 
 TEST(AttachClient, ARequestThatIsTooLargeIsNotSent) {
   Peer peer;
-  const auto refused = peer.client().release("000000000001", std::string(kMaxMessage, 'x'));
+  const auto refused = peer.client().release("000000000001", std::string(kMaxRequest, 'x'));
   EXPECT_EQ(refused.error().code, "RequestTooLarge");
   peer.answer(Json{{"ok", true}});
   EXPECT_TRUE(peer.client().seal(1));

@@ -106,6 +106,37 @@ TEST(CreateRequest, Refusals) {
          b["VpcConfig"] = {{"SubnetIds", {"vpc-01"}}, {"SecurityGroupIds", {"sg-01"}}};
        },
        "ValidationException"},
+      {"a subnet's id that is too long",
+       [](Json& b) {
+         b["VpcConfig"] = {{"SubnetIds", {"subnet-" + std::string(58, 'a')}},
+                           {"SecurityGroupIds", {"sg-01"}}};
+       },
+       "ValidationException"},
+      {"a group's id with other characters",
+       [](Json& b) {
+         b["VpcConfig"] = {{"SubnetIds", {"subnet-01"}}, {"SecurityGroupIds", {"sg-0/1"}}};
+       },
+       "ValidationException"},
+      {"a tag without key",
+       [](Json& b) {
+         b["Tags"] = {{"", "x"}};
+       },
+       "InvalidParameterValueException"},
+      {"a long tag key",
+       [](Json& b) {
+         b["Tags"] = {{std::string(129, 'x'), "x"}};
+       },
+       "InvalidParameterValueException"},
+      {"a long tag value",
+       [](Json& b) {
+         b["Tags"] = {{"x", std::string(257, 'x')}};
+       },
+       "InvalidParameterValueException"},
+      {"a reserved tag key",
+       [](Json& b) {
+         b["Tags"] = {{"aws:x", "x"}};
+       },
+       "InvalidParameterValueException"},
       {"no code", [](Json& b) { b.erase("Code"); }, "InvalidParameterValueException"},
       {"code from S3",
        [](Json& b) {
