@@ -24,6 +24,10 @@ constexpr std::size_t kMaxPayloadBytes = 6 * 1024 * 1024;
 /// A package of 50 MB in base64 and some configuration.
 constexpr std::size_t kMaxPackageRequestBytes = 70'167'211;
 constexpr std::size_t kMaxPage = 50;
+/// Of X-Amz-Client-Context, in base64 (Lambda API, "Invoke").
+constexpr std::size_t kMaxContextBytes = 3583;
+/// The guest takes no longer one; a tracer's has less than 300.
+constexpr std::size_t kMaxTraceBytes = 2048;
 
 constexpr const char* kRegionVersion = "2015-03-31";
 
@@ -311,10 +315,21 @@ Result<HttpResponse> LambdaApi::invoke(const Call& call) {
     return Error{.code = "InvalidRequestContentException",
                  .message = "Could not parse request body into json: the payload is not valid JSON"};
   }
-  const auto context = decode_base64(call.request.header("x-amz-client-context"));
+  const std::string& encoded = call.request.header("x-amz-client-context");
+  if (encoded.size() > kMaxContextBytes) {
+    return Error{
+        .code = "InvalidRequestContentException",
+        .message = "X-Amz-Client-Context has at most " + std::to_string(kMaxContextBytes) + " bytes"};
+  }
+  const auto context = decode_base64(encoded);
   if (!context || (!context->empty() && !Json::accept(*context))) {
     return Error{.code = "InvalidRequestContentException",
                  .message = "Could not parse X-Amz-Client-Context: it must be base64 of a JSON object"};
+  }
+  const std::string& trace = call.request.header("x-amzn-trace-id");
+  if (trace.size() > kMaxTraceBytes) {
+    return Error{.code = "InvalidRequestContentException",
+                 .message = "X-Amzn-Trace-Id has at most " + std::to_string(kMaxTraceBytes) + " bytes"};
   }
   if (type == "DryRun") {
     TRY(const Registry::Pointer function, parts_.deployer.get(call.key));
@@ -327,7 +342,7 @@ Result<HttpResponse> LambdaApi::invoke(const Call& call) {
                                                 .arn = std::move(arn),
                                                 .request_id = call.request_id,
                                                 .payload = std::move(payload),
-                                                .trace_id = call.request.header("x-amzn-trace-id"),
+                                                .trace_id = trace,
                                                 .client_context = *context}));
   HttpResponse response{.status = 200,
                         .headers = {{"X-Amz-Executed-Version", reply.executed_version}},
@@ -336,7 +351,7 @@ Result<HttpResponse> LambdaApi::invoke(const Call& call) {
   if (call.request.header("x-amz-log-type") == "Tail") {
     response.headers.emplace_back("X-Amz-Log-Result", encode_base64(reply.log));
   }
-  if (const std::string& trace = call.request.header("x-amzn-trace-id"); !trace.empty()) {
+  if (!trace.empty()) {
     response.headers.emplace_back("X-Amzn-Trace-Id", trace);
   }
   return response;

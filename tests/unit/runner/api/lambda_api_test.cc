@@ -159,6 +159,21 @@ TEST_F(LambdaApiTest, InvocationTypes) {
   EXPECT_EQ(send("POST", target, "{}", {{"x-amz-invocation-type", "RequestResponse"}}).status, 200U);
 }
 
+TEST_F(LambdaApiTest, HeadersThatTheGuestWouldNotTakeAreRefused) {
+  create_active("f");
+  const std::string target = "/2015-03-31/functions/f/invocations";
+  const auto invoke = [&](const char* name, const std::string& value) {
+    return send("POST", target, "{}", {{name, value}});
+  };
+  const std::string context = encode_base64("\"" + std::string(2680, 'x') + "\"");
+  ASSERT_LE(context.size(), 3583U);
+  EXPECT_EQ(invoke("x-amz-client-context", context).status, 200U);
+  EXPECT_EQ(error_type(invoke("x-amz-client-context", encode_base64("\"" + std::string(2700, 'x') + "\""))),
+            "InvalidRequestContentException");
+  EXPECT_EQ(invoke("x-amzn-trace-id", std::string(2048, 'x')).status, 200U);
+  EXPECT_EQ(error_type(invoke("x-amzn-trace-id", std::string(2049, 'x'))), "InvalidRequestContentException");
+}
+
 TEST_F(LambdaApiTest, AccountsAreSeparateAndOnlyTheOperatorSocketNamesThem) {
   create_active("f");
   const std::map<std::string, std::string> other = {{"x-caisson-account", "000000000002"}};
