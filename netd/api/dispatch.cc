@@ -36,9 +36,6 @@ http::Response reply_to(const Result<Json>& result, const std::string& request_i
 }
 
 http::Response get(const http::Request& request, core::Backend& backend) {
-  if (request.target == "/metrics") {
-    return {.content_type = "text/plain; version=0.0.4", .body = backend.metrics()};
-  }
   if (request.target == "/healthz") {
     Json health = backend.health();
     if (!request.operator_socket) health.erase("LastFailure");  // it may name what belongs to an account
@@ -99,8 +96,12 @@ Result<Json> parse_body(const std::string& body) {
 
 void dispatch(http::Request request, core::Backend& backend, const RunBlocking& blocking,
               http::ReplyHandler done) {
-  const bool open = request.target == "/metrics" || request.target == "/healthz";
-  if (request.method == "GET" && open) return done(get(request, backend));
+  if (request.method == "GET" && request.target == "/metrics") {
+    return blocking([&backend, done = std::move(done)] {
+      done({.content_type = "text/plain; version=0.0.4", .body = backend.metrics()});
+    });
+  }
+  if (request.method == "GET" && request.target == "/healthz") return done(get(request, backend));
   const auto fail = [&](const Error& error) { done(error_reply(error, request.request_id)); };
   const auto account = authenticate(request, backend);
   if (!account) return fail(account.error());

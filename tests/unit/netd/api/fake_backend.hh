@@ -4,6 +4,7 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <functional>
 #include <mutex>
 
 #include "netd/api/operations.hh"
@@ -40,11 +41,15 @@ class FakeBackend final : public core::Backend {
                           {"SlotPool", {{"Total", 8}, {"Free", 7}}}};
   }
 
-  std::string metrics() override { return "caisson_up 1\n"; }
+  std::string metrics() override {
+    if (on_metrics) on_metrics();
+    return "caisson_up 1\n";
+  }
   nlohmann::json health() override { return {{"Status", status}}; }
 
   nlohmann::json plan = nlohmann::json::array();
   std::string status = "ok";
+  std::function<void()> on_metrics;
 
  private:
   Result<nlohmann::json> run(const core::Request& request) {

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include <atomic>
+#include <chrono>
 #include <fstream>
 #include <future>
 #include <optional>
@@ -175,6 +177,25 @@ TEST_F(ServerTest, ErrorsHaveStatusCodeAndRequestId) {
     EXPECT_THAT(reply, HasSubstr("\"RequestID\":\"" + id + "\"")) << c.name;
   }
   EXPECT_TRUE(backend_.snapshot()->vpcs.empty());
+}
+
+TEST_F(ServerTest, NobodyWaitsForWhoReadsTheMetrics) {
+  std::promise<void> entered;
+  std::promise<void> released;
+  std::atomic<bool> finished = false;
+  backend_.on_metrics = [&, release = released.get_future().share()] {
+    entered.set_value();
+    (void)release.wait_for(std::chrono::seconds(20));
+    finished = true;
+  };
+  start();
+  const Fd fd = connect_tcp();
+  send_text(fd, "GET /metrics HTTP/1.1\r\nHost: n\r\n\r\n");
+  entered.get_future().wait();
+  EXPECT_THAT(ask("GET /healthz HTTP/1.1\r\nHost: n\r\n\r\n"), StartsWith("HTTP/1.1 200"));
+  EXPECT_FALSE(finished);
+  released.set_value();
+  EXPECT_THAT(receive_reply(fd), HasSubstr("caisson_up 1\n"));
 }
 
 TEST_F(ServerTest, ServesMetricsAndHealth) {
