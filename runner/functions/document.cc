@@ -1,6 +1,7 @@
 #include "runner/functions/document.hh"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace caisson::runner {
 
@@ -25,22 +26,33 @@ Json write(const Settings& settings) {
           {"code_bytes", settings.code.bytes}};
 }
 
+/// A number of another kind, or one that does not fit, is not what was written.
+template <class Integer>
+void read_integer(const Json& json, const char* name, Integer& into) {
+  const Json& value = json.at(name);
+  const bool fits = value.is_number_unsigned()  ? std::in_range<Integer>(value.get<std::uint64_t>())
+                    : value.is_number_integer() ? std::in_range<Integer>(value.get<std::int64_t>())
+                                                : false;
+  if (!fits) throw std::out_of_range(name);
+  value.get_to(into);
+}
+
 Settings read_settings(const Json& json) {
   Settings settings;
   json.at("runtime").get_to(settings.runtime);
   json.at("handler").get_to(settings.handler);
   json.at("role").get_to(settings.role);
   json.at("description").get_to(settings.description);
-  json.at("timeout_seconds").get_to(settings.timeout_seconds);
-  json.at("memory_mib").get_to(settings.memory_mib);
-  json.at("temporary_mib").get_to(settings.temporary_mib);
+  read_integer(json, "timeout_seconds", settings.timeout_seconds);
+  read_integer(json, "memory_mib", settings.memory_mib);
+  read_integer(json, "temporary_mib", settings.temporary_mib);
   json.at("variables").get_to(settings.variables);
   json.at("subnets").get_to(settings.vpc.subnets);
   json.at("groups").get_to(settings.vpc.groups);
   json.at("vpc").get_to(settings.vpc.vpc);
   json.at("code_file").get_to(settings.code.file);
   json.at("code_sha256").get_to(settings.code.sha256);
-  json.at("code_bytes").get_to(settings.code.bytes);
+  read_integer(json, "code_bytes", settings.code.bytes);
   return settings;
 }
 
