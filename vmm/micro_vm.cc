@@ -26,8 +26,12 @@ namespace {
 using nlohmann::json;
 
 // Generous: under TCG on a host with more work than cores a QEMU may wait long for its turn.
-constexpr auto kQmpTimeout = std::chrono::seconds(60);
-constexpr auto kMigrationTimeout = std::chrono::seconds(120);
+constexpr auto kStartTimeout = std::chrono::seconds(60);
+/// Stopping and continuing is no work: who does not answer by then is stopped or broken. Somebody may wait for it.
+constexpr auto kCommandTimeout = std::chrono::seconds(5);
+/// Loading a state takes some 20 ms; a caller waits for it.
+constexpr auto kLoadTimeout = std::chrono::seconds(30);
+constexpr auto kSnapshotTimeout = std::chrono::seconds(120);
 constexpr auto kConsoleTimeout = std::chrono::seconds(10);
 constexpr const char* kKvmDevice = "/dev/kvm";
 
@@ -154,7 +158,7 @@ Result<std::unique_ptr<QemuMicroVm>> QemuMicroVm::start(const MicroVmSpec& spec,
   qmp.theirs.reset();
   agent.theirs.reset();
   console.theirs.reset();
-  if (auto status = vm->qmp_.negotiate(in(kQmpTimeout)); !status) {
+  if (auto status = vm->qmp_.negotiate(in(kStartTimeout)); !status) {
     vm->kill();
     return std::move(status).error().within("start QEMU (" + vm->console() + ")");
   }
@@ -162,7 +166,7 @@ Result<std::unique_ptr<QemuMicroVm>> QemuMicroVm::start(const MicroVmSpec& spec,
 }
 
 Status QemuMicroVm::command(const char* name) {
-  TRYV(qmp_.execute(name, in(kQmpTimeout)));
+  TRYV(qmp_.execute(name, in(kCommandTimeout)));
   return ok();
 }
 
@@ -190,7 +194,7 @@ Status QemuMicroVm::await_migration(Deadline deadline) {
 }
 
 Status QemuMicroVm::load_state(const Fd& state) {
-  const Deadline deadline = in(kMigrationTimeout);
+  const Deadline deadline = in(kLoadTimeout);
   TRYV(prepare_migration(deadline));
   TRYV(qmp_.pass_fd("state", state, deadline));
   TRYV(qmp_.execute("migrate-incoming", {{"uri", "fd:state"}}, deadline));
@@ -200,7 +204,7 @@ Status QemuMicroVm::load_state(const Fd& state) {
 Result<Snapshot> QemuMicroVm::snapshot() {
   if (!snapshot_memory_ || dead_)
     return Error{.code = "InvalidState", .message = "this microVM was not booted to be snapshotted"};
-  const Deadline deadline = in(kMigrationTimeout);
+  const Deadline deadline = in(kSnapshotTimeout);
   TRYV(qmp_.execute("stop", deadline));
   TRYV(prepare_migration(deadline));
   TRY(auto state, make_memory_file("guest-state", 0));

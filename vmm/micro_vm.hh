@@ -75,6 +75,7 @@ class MicroVm {
   /// Becomes readable when the process has ended (pidfd).
   [[nodiscard]] virtual int exit_fd() const = 0;
 
+  // Bounded by a few seconds each: a QEMU that does not answer is of no further use.
   virtual Status pause() = 0;   ///< QMP stop
   virtual Status resume() = 0;  ///< QMP cont
   /// Stops the guest for good and takes its state; the microVM can't run afterwards.

@@ -161,6 +161,8 @@ class MicroVmEnvironment : public Environment {
   }
 
   Status thaw() override {
+    // Somebody waits for it, as for an invocation.
+    TRYV(cgroup_.free_cpu());
     TRYV(vm_.resume());
     TRYV(agent_.thawed({.clock_ns = vmm::realtime_ns()}, in(agent_timeout_)));
     return slot_.unseal();

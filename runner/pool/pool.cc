@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 namespace caisson::runner {
@@ -98,6 +99,7 @@ Pool::~Pool() {
   changed_.notify_all();
   wake_keeper();
   keeper_.join();
+  freezing_.clear();  // waits for them
   entries_.clear();
 }
 
@@ -396,20 +398,35 @@ PoolStats Pool::stats() const {
   return stats;
 }
 
-void Pool::freeze(Lock& lock, EnvironmentId id) {
-  Entry& entry = entries_.at(id);
-  entry.view.phase = Phase::kFreezing;
+void Pool::start_freezing(Lock& lock, EnvironmentId id) {
+  entries_.at(id).view.phase = Phase::kFreezing;
+  try {
+    freezing_.push_back(std::async(std::launch::async, [this, id] { freeze(id); }));
+  } catch (const std::system_error&) {
+    // No thread to be had: the machine is short of more than an environment's time.
+    close(lock, id);
+  }
+}
+
+void Pool::freeze(EnvironmentId id) {
+  Lock lock(mutex_);
+  Entry& entry = entries_.at(id);  // nobody else's while it is freezing
   lock.unlock();
   const Status frozen = entry.environment->freeze();
   lock.lock();
   if (!frozen || stopping_ || entry.deployment->retired) return close(lock, id);
   entry.view.phase = Phase::kFrozen;
   changed_.notify_all();
+  // It is to look at this one's exit from now on, and to forget this thread.
+  wake_keeper();
 }
 
 void Pool::keep() {
   Lock lock(mutex_);
   while (!stopping_) {
+    std::erase_if(freezing_, [](const std::future<void>& one) {
+      return one.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    });
     std::vector<EnvironmentView> views;
     for (const auto& [id, entry] : entries_)
       views.push_back(entry.view);
@@ -427,7 +444,7 @@ void Pool::keep() {
       if (still(id, {Phase::kIdle, Phase::kFrozen})) close(lock, id);
     }
     for (const EnvironmentId id : due.freeze) {
-      if (still(id, {Phase::kIdle})) freeze(lock, id);
+      if (still(id, {Phase::kIdle})) start_freezing(lock, id);
     }
     if (due.reclaim.empty() && due.freeze.empty()) wait_for_work(lock, due.next);
   }

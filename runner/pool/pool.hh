@@ -3,17 +3,20 @@
 // Life of an entry:   starting -> busy <-> idle -> freezing -> frozen -> (thawed) busy ...   any -> closing
 // -> gone Decisions are choose.hh's; this class keeps the state they look at and carries them out. The mutex
 // is held for looks and changes of state only, never while a microVM is started, frozen or killed: the phase
-// keeps others off.
+// keeps others off. Nor does one thread wait for one microVM after another: a QEMU that is stopped answers nobody, and
+// costs only who wanted it the time-out.
 #pragma once
 
 #include <condition_variable>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/fd.hh"
 #include "base/result.hh"
@@ -131,7 +134,9 @@ class Pool {
   void close(Lock& lock, EnvironmentId id);
   void finish_retirements(Lock& lock);
   void give_back(EnvironmentId id, bool usable);
-  void freeze(Lock& lock, EnvironmentId id);
+  /// On a thread of its own.
+  void start_freezing(Lock& lock, EnvironmentId id);
+  void freeze(EnvironmentId id);
   void keep();
   void wake_keeper();
   void wait_for_work(Lock& lock, std::optional<Moment> next);
@@ -152,7 +157,9 @@ class Pool {
   std::vector<Retirement> retirements_;
   EnvironmentId next_id_ = 1;
   bool stopping_ = false;
-  Fd wake_;  ///< eventfd; the keeper polls it beside the microVMs' exits
+  std::vector<std::future<void>>
+      freezing_;  ///< the keeper's: one for each freezing, at most one an environment
+  Fd wake_;       ///< eventfd; the keeper polls it beside the microVMs' exits
   std::thread keeper_;
 };
 

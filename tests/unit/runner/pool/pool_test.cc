@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <future>
 #include <set>
 
@@ -18,6 +19,8 @@ struct Log {
   std::multiset<std::string> events;
   bool fail_thaw = false;
   bool fail_restore = false;
+  std::atomic<bool> stop_next = false;  ///< the next one that is frozen does not answer until `gate` opens
+  std::shared_future<void> gate;
 
   void add(const std::string& event) {
     const std::lock_guard lock(mutex);
@@ -40,6 +43,11 @@ class FakeEnvironment : public Environment {
   ~FakeEnvironment() override { log_.add("killed"); }
   Outcome invoke(const Invocation&) override { return {}; }
   Status freeze() override {
+    if (log_.stop_next.exchange(false)) {
+      log_.add("stuck");
+      log_.gate.wait();
+      return Error{.code = "Timeout", .message = "no answer"};
+    }
     log_.add("frozen");
     return ok();
   }
@@ -138,6 +146,25 @@ TEST_F(PoolTest, IdleOnesFreezeAndThaw) {
   { ASSERT_TRUE(pool.acquire(a_)); }
   ASSERT_TRUE(log_.wait_for("frozen"));
   EXPECT_EQ(pool.acquire(a_).value().how(), StartKind::kThawed);
+}
+
+TEST_F(PoolTest, OneThatDoesNotAnswerIsEndedAndHoldsUpNobody) {
+  PoolSettings quick = settings();
+  quick.ages.freeze_after = milliseconds(0);
+  std::promise<void> time_out;
+  log_.gate = time_out.get_future().share();
+  log_.stop_next = true;
+  Pool pool(factory_, quick);
+  { ASSERT_TRUE(pool.acquire(a_)); }
+  ASSERT_TRUE(log_.wait_for("stuck"));
+  for (std::size_t turn = 1; turn <= 3; ++turn) {
+    { ASSERT_TRUE(pool.acquire(b_)); }
+    ASSERT_TRUE(log_.wait_for("frozen", turn));
+  }
+  EXPECT_EQ(log_.count("killed"), 0U);
+  time_out.set_value();
+  EXPECT_TRUE(log_.wait_for("killed"));
+  EXPECT_EQ(pool.acquire(a_).value().how(), StartKind::kBooted);
 }
 
 TEST_F(PoolTest, OneThatCannotBeThawedIsReplaced) {
