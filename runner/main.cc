@@ -77,7 +77,10 @@ PoolSettings pool_settings(const Options& options, vmm::Accelerator accelerator,
   settings.environment_bytes = [accelerator](int memory_mib) {
     return environment_bytes(memory_mib, accelerator);
   };
-  settings.limits = {.environments = std::min<std::size_t>(options.max_environments, options.uid_count - 1),
+  // One user of the range is for helpers.
+  const std::size_t users = options.uid_count - 1;
+  settings.limits = {.environments = std::min(options.max_environments, users),
+                     .by_users = users < options.max_environments,
                      .memory_bytes = options.memory_mib << 20};
   settings.ages = {.freeze_after = std::chrono::milliseconds(options.freeze_after_ms),
                    .reclaim_after = std::chrono::seconds(options.reclaim_after_s)};
@@ -123,15 +126,16 @@ void block_signals() {
   (void)::signal(SIGPIPE, SIG_IGN);
 }
 
-Result<CodeStore> open_code_store(const Options& options) {
+Result<CodeStore> open_code_store(const Options& options, int helpers) {
   std::error_code failed;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
   // Beside us in a build folder, in libexec when installed.
   auto unzip = self.parent_path() / "caisson-unzip";
   if (!std::filesystem::exists(unzip, failed))
     unzip = self.parent_path().parent_path() / "libexec/caisson/caisson-unzip";
-  return CodeStore::open(options.state_dir + "/code",
-                         {.unzip = unzip.string(), .uid = options.uid_base + options.uid_count - 1});
+  return CodeStore::open(
+      options.state_dir + "/code",
+      {.unzip = unzip.string(), .uid = options.uid_base + options.uid_count - 1, .cgroup = helpers});
 }
 
 Status run(const Options& options) {
@@ -147,9 +151,10 @@ Status run(const Options& options) {
   TRY(const auto cgroups,
       vmm::CgroupTree::open(options.instance.empty() ? "caisson" : "caisson-" + options.instance));
   TRYV(cgroups->start_cleaner());
+  TRYV(cgroups->enter());
   TRYV(keep_only_needed_capabilities());
   TRY(const auto registry, Registry::open(options.state_dir + "/runner.db"));
-  TRY(const CodeStore code, open_code_store(options));
+  TRY(const CodeStore code, open_code_store(options, cgroups->helpers_fd()));
 
   TRYV(vmm::check_isolation(options.uid_base));
   const vmm::Accelerator accelerator = vmm::probe_accelerator(images.kernel, images.initrd, options.uid_base);
@@ -180,7 +185,12 @@ Status run(const Options& options) {
                           .on_restore_phase = [&metrics](const char* phase, double seconds) {
                             metrics.count_restore_phase(phase, seconds);
                           }});
-  Pool pool(factory, pool_settings(options, accelerator, metrics));
+  const PoolSettings pooled = pool_settings(options, accelerator, metrics);
+  if (pooled.limits.by_users) {
+    spdlog::warn("--uid-count {} has users for {} environments, fewer than --max-environments {}",
+                 options.uid_count, pooled.limits.environments, options.max_environments);
+  }
+  Pool pool(factory, pooled);
   Deployer deployer({.registry = *registry,
                      .code = code,
                      .factory = factory,

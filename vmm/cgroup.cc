@@ -211,18 +211,21 @@ Status Cgroup::set_cpu_cap(std::uint32_t millis) {
   return ok();
 }
 
-Status Cgroup::cap_cpu() {
+Status Cgroup::write_caps(std::string CpuCap::*text) {
   for (std::size_t i = 0; i < caps_.size(); ++i) {
-    TRYV(write_to(cap_files_[i], caps_[i].capped, caps_[i].file));
+    const std::string& wanted = caps_[i].*text;
+    if (wanted.empty()) continue;
+    TRYV(write_to(cap_files_[i], wanted, caps_[i].file));
   }
   return ok();
 }
 
+Status Cgroup::cap_cpu() {
+  return write_caps(&CpuCap::capped);
+}
+
 Status Cgroup::free_cpu() {
-  for (std::size_t i = 0; i < caps_.size(); ++i) {
-    TRYV(write_to(cap_files_[i], caps_[i].free, caps_[i].file));
-  }
-  return ok();
+  return write_caps(&CpuCap::free);
 }
 
 Result<std::unique_ptr<CgroupTree>> CgroupTree::open(const std::string& name) {
@@ -244,6 +247,19 @@ Status CgroupTree::start_cleaner() {
   if (pid < 0) return Error::system(errno, "fork", "the cleaner of cgroups");
   if (pid == 0) clean_after(layout_, theirs.get(), lock_.get());
   return ok();
+}
+
+Status CgroupTree::enter() {
+  TRYV(make_folder(layout_.daemon));
+  TRYV(write_all(layout_.daemon, daemon_writes(layout_.version)));
+  TRYV(make_folder(layout_.helpers));
+  TRYV(write_all(layout_.helpers, helper_writes(layout_.version)));
+  // v1: a thread that moves itself by `tasks` waits for nobody; v2 knows whole processes only.
+  const std::string joined =
+      layout_.helpers + (layout_.version == CgroupVersion::kV1 ? "/tasks" : "/cgroup.procs");
+  helpers_ = Fd::own(::open(joined.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!helpers_) return Error::system(errno, "open", joined);
+  return write_text(layout_.daemon + "/cgroup.procs", "0");
 }
 
 Result<Cgroup> CgroupTree::make(const std::string& name, const CgroupLimits& limits) const {

@@ -33,6 +33,7 @@ class Cgroup {
 
  private:
   friend class CgroupTree;
+  [[nodiscard]] Status write_caps(std::string CpuCap::*text);
   CgroupVersion version_ = CgroupVersion::kV2;
   std::vector<std::string> controllers_;
   std::vector<std::string> folders_;
@@ -54,6 +55,13 @@ class CgroupTree {
   /// parent. Called once, after open(), before this process has threads. Errors: those of pipe and fork.
   [[nodiscard]] Status start_cleaner();
 
+  /// Moves this process into its own group beside the microVMs', and makes the helpers'. Called once, after
+  /// start_cleaner(), since what removes a group can't be in it. Errors: those of the file system.
+  [[nodiscard]] Status enter();
+
+  /// After enter(): a helper joins its group by writing "0" to this, before it has threads. Borrowed.
+  [[nodiscard]] int helpers_fd() const { return helpers_.get(); }
+
   /// A group `name` with these limits; one that is there already (its processes ended a moment ago) is removed
   /// first. Errors: those of the file system.
   [[nodiscard]] Result<Cgroup> make(const std::string& name, const CgroupLimits& limits) const;
@@ -68,6 +76,7 @@ class CgroupTree {
   CgroupLayout layout_;
   Fd lock_;   ///< on the first hierarchy's parent, shared with the cleaner
   Fd alive_;  ///< the cleaner reads the other end
+  Fd helpers_;
 };
 
 }  // namespace caisson::vmm

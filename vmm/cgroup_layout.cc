@@ -13,7 +13,10 @@ constexpr std::uint64_t kPeriodUs = 10'000;
 /// The kernel takes no shorter quota.
 constexpr std::uint64_t kLeastQuotaUs = 1'000;
 constexpr std::uint64_t kLongestPeriodUs = 1'000'000;
-constexpr std::uint64_t kStepBack = 8;
+/// Ten CPUs' worth: some 0.5 ms for each invocation must not wait for as many microVMs as have work.
+constexpr std::uint64_t kDaemonMillis = 10'000;
+/// As much as a function of 177 MB.
+constexpr std::uint64_t kHelperMillis = 100;
 
 struct Mount {
   std::string root;   ///< the group that is mounted
@@ -78,12 +81,23 @@ bool has_word(const std::string& text, const std::string& wanted) {
   return false;
 }
 
+/// In the hierarchy that has the cpu controller.
+void place_daemon(CgroupLayout& layout) {
+  for (const auto& hierarchy : layout.hierarchies) {
+    if (!hierarchy.controller.empty() && hierarchy.controller != "cpu") continue;
+    layout.daemon = hierarchy.parent + "/runnerd";
+    layout.helpers = hierarchy.parent + "/helpers";
+  }
+}
+
 CgroupLayout v2_layout(const CgroupFacts& facts, const Mount& mount, const std::string& name) {
-  CgroupLayout layout{.version = CgroupVersion::kV2, .hierarchies = {}, .leaf = {}, .enable_in = {}};
+  CgroupLayout layout;
+  layout.version = CgroupVersion::kV2;
   const std::string base = facts.alone ? folder_of(mount, own_path(facts.self, "")) : mount.point;
-  if (facts.alone) layout.leaf = base + "/runnerd";
+  if (facts.alone) layout.leaf = base + "/caisson-cgroups";
   layout.hierarchies = {{"", base + "/" + name}};
   layout.enable_in = {base, base + "/" + name};
+  place_daemon(layout);
   return layout;
 }
 
@@ -97,6 +111,11 @@ std::string weight(std::uint64_t millis) {
   return std::to_string(std::clamp<std::uint64_t>(millis / 10, 1, 10'000));
 }
 
+CgroupWrite weight_write(CgroupVersion version, std::uint64_t millis) {
+  if (version == CgroupVersion::kV2) return {"cpu.weight", weight(millis)};
+  return {"cpu.shares", shares(millis)};
+}
+
 }  // namespace
 
 Result<CgroupLayout> find_layout(const CgroupFacts& facts, const std::string& name) {
@@ -106,11 +125,13 @@ Result<CgroupLayout> find_layout(const CgroupFacts& facts, const std::string& na
     return !mounts.v2.empty() && has_word(facts.controllers, controller);
   };
   if (std::ranges::all_of(kControllers, in_v1)) {
-    CgroupLayout layout{.version = CgroupVersion::kV1, .hierarchies = {}, .leaf = {}, .enable_in = {}};
+    CgroupLayout layout;
+    layout.version = CgroupVersion::kV1;
     for (const char* controller : kControllers) {
       const std::string own = folder_of(mounts.v1.at(controller), own_path(facts.self, controller));
       layout.hierarchies.push_back({controller, own + "/" + name});
     }
+    place_daemon(layout);
     return layout;
   }
   if (std::ranges::all_of(kControllers, in_v2)) return v2_layout(facts, mounts.v2.front(), name);
@@ -150,20 +171,29 @@ std::vector<CpuCap> cpu_cap(CgroupVersion version, const std::string& controller
   const std::uint64_t period_us = std::clamp(kLeastQuotaUs * 1000 / millis, kPeriodUs, kLongestPeriodUs);
   const std::string quota = std::to_string(std::max(millis * period_us / 1000, kLeastQuotaUs));
   const std::string period = std::to_string(period_us);
-  const std::uint64_t behind = share / kStepBack;
+  // An idle group has no weight; one that ceases to be idle has the default one.
   if (version == CgroupVersion::kV2)
     return {{"cpu.max", quota + " " + period, "max " + period},
-            {"cpu.weight", weight(behind), weight(share)}};
+            {"cpu.idle", "1", "0"},
+            {"cpu.weight", "", weight(share)}};
   if (controller != "cpu") return {};
   return {{"cpu.cfs_period_us", period, period},
           {"cpu.cfs_quota_us", quota, "-1"},
-          {"cpu.shares", shares(behind), shares(share)}};
+          {"cpu.idle", "1", "0"},
+          {"cpu.shares", "", shares(share)}};
 }
 
 std::vector<CgroupWrite> parent_writes(CgroupVersion version, const std::string& controller, unsigned cpus) {
-  if (version == CgroupVersion::kV2) return {{"cpu.weight", weight(cpus * 1000ULL)}};
-  if (controller != "cpu") return {};
-  return {{"cpu.shares", shares(cpus * 1000ULL)}};
+  if (version == CgroupVersion::kV1 && controller != "cpu") return {};
+  return {weight_write(version, (cpus + 1ULL) * 1000)};
+}
+
+std::vector<CgroupWrite> daemon_writes(CgroupVersion version) {
+  return {weight_write(version, kDaemonMillis)};
+}
+
+std::vector<CgroupWrite> helper_writes(CgroupVersion version) {
+  return {weight_write(version, kHelperMillis)};
 }
 
 }  // namespace caisson::vmm

@@ -2,7 +2,8 @@
 // machine.
 //
 // Each microVM has a group of its own in "the parent": a folder that bears the instance's name. v1 has a hierarchy for
-// each controller, so a group is several folders there; v2 has one.
+// each controller, so a group is several folders there; v2 has one. The daemon is in a group among them, with a weight
+// above theirs, and so are its helpers, with a lesser one: who answers a microVM must not wait for another one.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +42,11 @@ struct CgroupLayout {
     bool operator==(const Hierarchy&) const = default;
   };
   std::vector<Hierarchy> hierarchies;
-  /// v2: a group that has processes can't hold groups with limits; so we move here first. Empty: no need.
+  /// v2: a group that has processes can't hold groups with limits; so we move here first, and what cleans up after us
+  /// stays. Empty: no need.
   std::string leaf;
+  std::string daemon;   ///< the daemon's group, in the hierarchy that has the cpu controller
+  std::string helpers;  ///< that of processes that work on what callers sent, there
   /// v2: folders whose children shall have the controllers, outermost first; the last is the parent.
   std::vector<std::string> enable_in;
 };
@@ -63,9 +67,11 @@ struct CgroupLimits {
 std::vector<CgroupWrite> limit_writes(CgroupVersion version, const std::string& controller,
                                       const CgroupLimits& limits);
 
-/// A file that takes part in a CPU cap, and its texts. The cap is in thousandths of one CPU and holds also when CPUs are
-/// idle. Its periods are short, so that one who uses up his time holds nobody up for long; a long quota would be spent
-/// at once. When CPUs are short, a capped group steps back: its weight is an eighth of what CgroupLimits gives it.
+/// A file that takes part in a CPU cap, and its texts, in the order in which they are written; an empty one is not. The
+/// cap is in thousandths of one CPU and holds also when CPUs are idle. Its periods are short, so that one who uses up
+/// his time holds nobody up for long; a long quota would be spent at once. When CPUs are short, a capped group steps
+/// back altogether (cpu.idle, since Linux 5.15): it runs when the groups beside it, the daemon's among them, leave a
+/// CPU, and makes way as soon as one of them wakes. A lesser weight alone would still end its turn first.
 struct CpuCap {
   std::string file;
   std::string capped;
@@ -77,7 +83,11 @@ struct CpuCap {
 std::vector<CpuCap> cpu_cap(CgroupVersion version, const std::string& controller, std::uint32_t share,
                             std::uint32_t cap);
 
-/// The weight of the parent: together microVMs count as one busy process on each CPU.
+/// The weight of the parent: together microVMs count as one busy process on each CPU, and the daemon as one more.
 std::vector<CgroupWrite> parent_writes(CgroupVersion version, const std::string& controller, unsigned cpus);
+
+/// The weights of the daemon's group and of the helpers', whose work is a caller's.
+std::vector<CgroupWrite> daemon_writes(CgroupVersion version);
+std::vector<CgroupWrite> helper_writes(CgroupVersion version);
 
 }  // namespace caisson::vmm

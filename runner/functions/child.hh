@@ -20,6 +20,7 @@ struct ChildSpec {
   int output = -1;                     ///< becomes descriptor 1
   int errors = -1;                     ///< becomes descriptor 2
   int extra = -1;                      ///< becomes descriptor 3, or -1
+  int cgroup = -1;                     ///< a file to which the child writes "0" to join its group, or -1
   std::uint32_t uid = 65534;           ///< user and group; ignored when the caller can't change its user
   std::uint64_t address_space_bytes = 0;
   std::uint64_t file_bytes = 0;

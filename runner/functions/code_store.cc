@@ -129,6 +129,7 @@ Status CodeStore::write_image(int zip, int image) const {
                    .input = zip,
                    .output = tar_in.get(),
                    .errors = reason.get(),
+                   .cgroup = settings_.cgroup,
                    .uid = settings_.uid,
                    .address_space_bytes = kHelperMemory,
                    .cpu_seconds = 60};
@@ -144,6 +145,7 @@ Status CodeStore::write_image(int zip, int image) const {
                    .output = noise.get(),
                    .errors = noise.get(),
                    .extra = image,
+                   .cgroup = settings_.cgroup,
                    .uid = settings_.uid,
                    .address_space_bytes = kHelperMemory,
                    .file_bytes = settings_.max_unzipped_bytes * 2,

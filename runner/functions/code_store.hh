@@ -16,6 +16,7 @@ struct IntakeSettings {
   std::string unzip;  ///< path of caisson-unzip
   std::string make_image = "/usr/bin/mksquashfs";
   std::uint32_t uid = 65534;  ///< user and group of both helpers
+  int cgroup = -1;            ///< see ChildSpec::cgroup
   std::uint64_t max_unzipped_bytes = 250ULL * 1024 * 1024;
 };
 

@@ -45,7 +45,8 @@ bool room_is_coming(const PoolView& pool) {
 }
 
 const char* limit_in_the_way(const PoolView& pool) {
-  return pool.environments.size() >= pool.limits.environments ? "environments" : "memory";
+  if (pool.environments.size() < pool.limits.environments) return "memory";
+  return pool.limits.by_users ? "users" : "environments";
 }
 
 std::optional<EnvironmentId> first_victim(const PoolView& pool) {

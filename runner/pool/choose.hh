@@ -32,6 +32,7 @@ struct EnvironmentView {
 
 struct Limits {
   std::size_t environments = 64;
+  bool by_users = false;  ///< is it the number of users, one for each, that limits them?
   std::uint64_t memory_bytes = 8ULL << 30;
 };
 
@@ -79,7 +80,7 @@ std::optional<std::vector<EnvironmentId>> make_room(const PoolView& pool, std::u
 /// Which idle or frozen environment is to go first; nullopt: there is none.
 std::optional<EnvironmentId> first_victim(const PoolView& pool);
 
-/// Which limit keeps another environment of that size out: "environments" or "memory".
+/// Which limit keeps another environment of that size out: "environments", "users" or "memory".
 const char* limit_in_the_way(const PoolView& pool);
 
 /// Do environments end without the end of an invocation? Then waiting helps.

@@ -77,6 +77,9 @@ class Exhaustion(harness.LabCase):
         self.check("slots", self.SLOTS)
         self.restart("--max-environments 1")
         self.check("environments", 1)
+        # One user for a microVM, one for helpers.
+        self.restart("--uid-count 2")
+        self.check("users", 1)
         # Of 128 MB: with guest and QEMU some 300.
         self.restart("--memory 450")
         self.check("memory", 1)

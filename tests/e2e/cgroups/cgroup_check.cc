@@ -4,6 +4,7 @@
 // As root. Prints "cgroup v1: ok" or "cgroup v2: ok" and exits with 0, or says what went wrong and exits with 1.
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <string>
 
 #include "vmm/cgroup.hh"
@@ -132,10 +134,52 @@ void check_cpu(const CgroupTree& tree) {
   kill(child);
 }
 
+/// Nanoseconds that the child has run.
+long long run_time(const Child& child) {
+  return std::atoll(read_text("/proc/" + std::to_string(child.pid) + "/schedstat").c_str());
+}
+
+/// On a CPU that is short, who is capped runs when another one leaves it: whatever the quota, which is not reached here.
+void check_step_back(const CgroupTree& tree) {
+  Cgroup capped = must(tree.make("vm-6", {.memory_bytes = kMemory, .cpu_millis = 1000}), "make");
+  const Cgroup other = must(tree.make("vm-7", {.memory_bytes = kMemory, .cpu_millis = 72}), "make");
+  check(capped.set_cpu_cap(1000).has_value(), "set_cpu_cap");
+  const Child first = start(capped, "spin");
+  const Child second = start(other, "spin");
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(0, &one);
+  for (const Child* child : {&first, &second})
+    check(::sched_setaffinity(child->pid, sizeof one, &one) == 0, "sched_setaffinity");
+  const auto share = [&] {
+    const long long before[] = {run_time(first), run_time(second)};
+    const auto deadline = Clock::now() + std::chrono::seconds(60);
+    while (run_time(second) - before[1] < 300'000'000 && Clock::now() < deadline)
+      ::usleep(50'000);
+    return static_cast<double>(run_time(first) - before[0]) /
+           static_cast<double>(run_time(second) - before[1] + 1);
+  };
+  // Weights 1024 and 73; then 3 and 73.
+  const double free_share = share();
+  check(free_share > 5, "a free group does not have its weight: " + std::to_string(free_share));
+  check(capped.cap_cpu().has_value(), "cap_cpu");
+  const double capped_share = share();
+  check(capped_share < 0.1, "a capped group does not step back: " + std::to_string(capped_share));
+  check(capped.free_cpu().has_value(), "free_cpu");
+  check(share() > 5, "a group that is freed again does not have its weight");
+  kill(first);
+  kill(second);
+}
+
 /// A daemon with a microVM, in a process of its own. Says on its standard output where its groups are.
 [[noreturn]] void be_daemon() {
   const auto tree = must(CgroupTree::open(kTree), "open in a daemon");
   check(tree->start_cleaner().has_value(), "start the cleaner");
+  check(tree->enter().has_value(), "enter the daemon's group");
+  std::istringstream members(read_text(tree->layout().daemon + "/cgroup.procs"));
+  pid_t member = 0;
+  check(members >> member && member == ::getpid() && !(members >> member),
+        "the daemon is not alone in its group");
   const Cgroup group = must(tree->make("vm-5", {.memory_bytes = kMemory}), "make");
   const Child child = start(group, "wait");
   std::printf("%s\n", tree->layout().hierarchies.front().parent.c_str());
@@ -175,6 +219,7 @@ int run() {
     check_memory(*tree);
     check_pids(*tree);
     check_cpu(*tree);
+    check_step_back(*tree);
     check(tree->prune() == 0, "groups are left");
     for (const auto& hierarchy : tree->layout().hierarchies)
       std::filesystem::remove(hierarchy.parent);

@@ -41,7 +41,7 @@ TEST(CgroupV2, OnTheOldestKernel) {
     EXPECT_TRUE(done["release"].get<std::string>().starts_with("6.1.")) << done;
     // The program moved to a leaf of its own, and nothing but the leaf is left of its groups.
     const auto& left = done["delegated"];
-    EXPECT_EQ(std::count(left.begin(), left.end(), "runnerd"), alone ? 1 : 0);
+    EXPECT_EQ(std::count(left.begin(), left.end(), "caisson-cgroups"), alone ? 1 : 0);
     EXPECT_EQ(std::count(left.begin(), left.end(), "caisson-check"), 0);
   }
 }

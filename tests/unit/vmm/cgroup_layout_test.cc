@@ -32,6 +32,8 @@ TEST(CgroupLayout, V1IsAFolderForEachControllerBeneathOurOwnGroup) {
   EXPECT_EQ(layout.value().hierarchies, expected);
   EXPECT_TRUE(layout.value().leaf.empty());
   EXPECT_TRUE(layout.value().enable_in.empty());
+  EXPECT_EQ(layout.value().daemon, expected[1].parent + "/runnerd");
+  EXPECT_EQ(layout.value().helpers, expected[1].parent + "/helpers");
 }
 
 TEST(CgroupLayout, AContainerThatSeesItsOwnGroupAsTheRootHasNoPathTwice) {
@@ -56,7 +58,8 @@ TEST(CgroupLayout, V2DividesADelegatedGroupAndLeavesItForALeaf) {
   const std::string own = "/sys/fs/cgroup/system.slice/runnerd.service";
   EXPECT_EQ(layout.value().version, CgroupVersion::kV2);
   EXPECT_EQ(layout.value().hierarchies, (std::vector<Hierarchy>{{"", own + "/caisson-x"}}));
-  EXPECT_EQ(layout.value().leaf, own + "/runnerd");
+  EXPECT_EQ(layout.value().leaf, own + "/caisson-cgroups");
+  EXPECT_EQ(layout.value().daemon, own + "/caisson-x/runnerd");
   EXPECT_EQ(layout.value().enable_in, (std::vector<std::string>{own, own + "/caisson-x"}));
 }
 
@@ -109,17 +112,26 @@ TEST(CgroupLayout, WeightsStayInTheKernelsRange) {
   EXPECT_EQ(value(limit_writes(CgroupVersion::kV2, "", {.cpu_millis = 1}), "cpu.weight"), "1");
   EXPECT_EQ(value(parent_writes(CgroupVersion::kV1, "cpu", 1024), "cpu.shares"), "262144");
   EXPECT_EQ(value(parent_writes(CgroupVersion::kV2, "", 1024), "cpu.weight"), "10000");
-  EXPECT_EQ(value(parent_writes(CgroupVersion::kV2, "", 2), "cpu.weight"), "200");
+  EXPECT_EQ(value(parent_writes(CgroupVersion::kV2, "", 2), "cpu.weight"), "300");
   EXPECT_TRUE(parent_writes(CgroupVersion::kV1, "memory", 2).empty());
 }
 
-TEST(CgroupLayout, TheCapIsAQuotaOfTenMillisecondsAndAnEighthOfTheWeight) {
+TEST(CgroupLayout, TheDaemonWeighsMoreThanWhomItServesAndItsHelpersDont) {
+  EXPECT_EQ(value(daemon_writes(CgroupVersion::kV1), "cpu.shares"), "10240");
+  EXPECT_EQ(value(daemon_writes(CgroupVersion::kV2), "cpu.weight"), "1000");
+  EXPECT_EQ(value(helper_writes(CgroupVersion::kV1), "cpu.shares"), "102");
+  EXPECT_EQ(value(helper_writes(CgroupVersion::kV2), "cpu.weight"), "10");
+}
+
+TEST(CgroupLayout, TheCapIsAQuotaOfTenMillisecondsAndAStepBack) {
   const std::vector<CpuCap> v1 = {{"cpu.cfs_period_us", "10000", "10000"},
                                   {"cpu.cfs_quota_us", "5000", "-1"},
-                                  {"cpu.shares", "128", "1024"}};
+                                  {"cpu.idle", "1", "0"},
+                                  {"cpu.shares", "", "1024"}};
   EXPECT_EQ(cpu_cap(CgroupVersion::kV1, "cpu", 1000, 500), v1);
   EXPECT_TRUE(cpu_cap(CgroupVersion::kV1, "memory", 1000, 500).empty());
-  const std::vector<CpuCap> v2 = {{"cpu.max", "5000 10000", "max 10000"}, {"cpu.weight", "12", "100"}};
+  const std::vector<CpuCap> v2 = {
+      {"cpu.max", "5000 10000", "max 10000"}, {"cpu.idle", "1", "0"}, {"cpu.weight", "", "100"}};
   EXPECT_EQ(cpu_cap(CgroupVersion::kV2, "", 1000, 500), v2);
   // The kernel takes no quota below a millisecond: small shares have longer periods.
   EXPECT_EQ(cpu_cap(CgroupVersion::kV2, "", 72, 72).front().capped, "1000 13888");

@@ -123,6 +123,16 @@ TEST(MakeRoom, RetiredOnesGoFirst) {
   EXPECT_EQ(make_room(pool, kMiB), std::vector<EnvironmentId>{2});
 }
 
+TEST(LimitInTheWay, IsTheOneThatIsReached) {
+  PoolView pool{.environments = {environment(1, "a", Phase::kBusy, 1)},
+                .limits = {.environments = 2, .memory_bytes = 1}};
+  EXPECT_STREQ(limit_in_the_way(pool), "memory");
+  pool.limits.environments = 1;
+  EXPECT_STREQ(limit_in_the_way(pool), "environments");
+  pool.limits.by_users = true;
+  EXPECT_STREQ(limit_in_the_way(pool), "users");
+}
+
 TEST(MakeRoom, WhatIsLargerThanTheBudgetNeverFits) {
   EXPECT_EQ(make_room({.environments = {}, .limits = {.environments = 3, .memory_bytes = 10}}, 11),
             std::nullopt);
