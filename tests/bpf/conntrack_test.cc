@@ -1,4 +1,9 @@
 // Flows: what goes on without a rule, for how long, for whom; and their number.
+#include <sched.h>
+
+#include <atomic>
+#include <thread>
+
 #include "tests/bpf/fixture.hh"
 
 namespace caisson::test {
@@ -131,6 +136,34 @@ TEST_F(Conntrack, AnExpiredFlowIsJudgedAnewAndTakesNoSecondPlace) {
   ASSERT_EQ(send(to_target()).action, kRedirect);
   EXPECT_EQ(value_of<std::uint64_t>(datapath_.get("eni_flows", number)), 1U);
   EXPECT_EQ(deliver(from_target()).action, kPass);
+}
+
+TEST_F(Conntrack, AFlowThatTwoProcessorsBeginTakesOnePlace) {
+  constexpr int kFlows = 500;
+  datapath_.fill(model_.state, sender_.id);
+  std::atomic<int> arrived = 0;
+  const auto send_all = [&](int processor) {
+    cpu_set_t own;
+    CPU_ZERO(&own);
+    CPU_SET(static_cast<std::size_t>(processor), &own);
+    (void)::sched_setaffinity(0, sizeof own, &own);  // with one processor there is nothing to be seen
+    auto parts = to_target();
+    for (int i = 0; i < kFlows; ++i) {
+      parts.source_port = static_cast<std::uint16_t>(20000 + i);
+      const std::string packet = build(parts);
+      ++arrived;
+      while (arrived < 2 * (i + 1))
+        __builtin_ia32_pause();
+      EXPECT_EQ(datapath_.run(Program::kFromGuest, packet).action, kRedirect);
+    }
+  };
+  std::thread one(send_all, 0);
+  std::thread other(send_all, 1);
+  one.join();
+  other.join();
+  EXPECT_EQ(datapath_.dump("conntrack").size(), std::size_t{kFlows});
+  EXPECT_EQ(value_of<std::uint64_t>(datapath_.get("eni_flows", bytes_of(sender_.number))),
+            std::uint64_t{kFlows});
 }
 
 TEST_F(Conntrack, OneFullInterfaceIsNoConcernOfAnother) {

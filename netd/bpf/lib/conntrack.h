@@ -5,6 +5,8 @@
 // gives the quota back. A tracked flow survives the removal of the rule that admitted it, as on EC2.
 #pragma once
 
+#include <linux/errno.h>
+
 #include "netd/bpf/lib/packet.h"
 
 static __always_inline int holds(const struct caisson_conntrack* entry, __u8 protocol) {
@@ -35,19 +37,21 @@ static __always_inline void refresh(struct caisson_conntrack* entry, const struc
 }
 
 // Adds an entry within the network interface's quota. `replaces`: there is an entry, which no longer holds.
+// Two processors may have a packet of the same new flow, or the sweep may take the entry away meanwhile: who counts is
+// who made the entry, or the count would never come down again.
 static __always_inline int open_flow(const struct caisson_flow_key* key,
                                      const struct caisson_conntrack* entry, int replaces) {
   __u32 number = key->eni;
   __u64* used = bpf_map_lookup_elem(&eni_flows, &number);
   const __u64* freed = bpf_map_lookup_elem(&eni_freed, &number);
   if (!used) return CAISSON_CT_FULL;
-  if (!replaces && __sync_fetch_and_add(used, 1) >= CAISSON_FLOWS_PER_ENI + (freed ? *freed : 0)) {
+  if (replaces && !bpf_map_update_elem(&conntrack, key, entry, BPF_EXIST)) return CAISSON_ACCEPTED;
+  if (__sync_fetch_and_add(used, 1) >= CAISSON_FLOWS_PER_ENI + (freed ? *freed : 0)) {
     __sync_fetch_and_add(used, -1);
     return CAISSON_CT_FULL;
   }
-  if (bpf_map_update_elem(&conntrack, key, entry, BPF_ANY)) {
-    if (!replaces) __sync_fetch_and_add(used, -1);
-    return CAISSON_CT_FULL;
-  }
-  return CAISSON_ACCEPTED;
+  const long failed = bpf_map_update_elem(&conntrack, key, entry, BPF_NOEXIST);
+  if (!failed) return CAISSON_ACCEPTED;
+  __sync_fetch_and_add(used, -1);
+  return failed == -EEXIST ? CAISSON_ACCEPTED : CAISSON_CT_FULL;
 }
