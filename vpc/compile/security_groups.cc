@@ -96,9 +96,10 @@ class PolicyCompiler {
       }
     }
     for (auto& [node, signature] : nodes) {
-      for (const auto& peer : peers_) {
-        const auto* cidr = std::get_if<Ipv4Cidr>(&peer);
-        if (cidr != nullptr && cidr->contains(node)) signature.insert(peer);
+      // The blocks that contain it, each looked up: an account may have a hundred thousand.
+      for (int length = 0; length <= node.length(); ++length) {
+        const Peer around = Ipv4Cidr(node.base(), length);
+        if (peers_.contains(around)) signature.insert(around);
       }
     }
     return nodes;
