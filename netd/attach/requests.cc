@@ -92,6 +92,11 @@ Result<Json> attach(core::Daemon& daemon, core::Slots::Connection connection, co
 }
 
 Result<Json> signing_key(core::Daemon& daemon, core::Slots::Connection, const Json& request, Fd&) {
+  // With it one could sign requests to netd in any account's name.
+  if (request.at("service") == "ec2") {
+    return Error{.code = "UnauthorizedOperation",
+                 .message = "Keys of the service ec2 are netd's own: it verifies with them itself."};
+  }
   TRY(const auto signer, daemon.find_signer(request.at("access_key_id").get<std::string>(),
                                             {.date = request.at("date").get<std::string>(),
                                              .region = request.at("region").get<std::string>(),

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "base/request_scope.hh"
 #include "netd/attach/decode.hh"
@@ -22,6 +23,8 @@ namespace caisson::netd::attach {
 namespace {
 
 constexpr int kPauseMilliseconds = 100;
+/// runnerd has three. Each takes a thread.
+constexpr std::size_t kMostConnections = 64;
 
 bool is_allowed(int connection, unsigned uid) {
   ucred peer{};
@@ -139,12 +142,18 @@ void Server::accept_all() {
     forget_ended();
     if (!is_allowed(socket.get(), uid_)) continue;
     const std::lock_guard lock(mutex_);
+    if (connections_.size() >= kMostConnections) continue;
     Connection& connection = connections_.emplace_back();
     connection.socket = std::move(socket);
-    connection.thread = std::thread([this, &connection, mine = ++number] {
-      serve(connection.socket, mine);
-      connection.ended = true;
-    });
+    try {
+      connection.thread = std::thread([this, &connection, mine = ++number] {
+        serve(connection.socket, mine);
+        connection.ended = true;
+      });
+    } catch (const std::system_error& none_to_be_had) {
+      spdlog::warn("attach: a connection is closed: {}", none_to_be_had.what());
+      connections_.pop_back();
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 // Request: {"op": NAME, ...members}; any may have "request", the id (letters, digits, "-", at most 64) under which both
 // ends log it. Reply: {"ok": true, ...members} or {"ok": false, "code", "message"}.
 // Replies are at most kMaxMessage bytes, requests kMaxRequest; anything else that is malformed closes the connection.
+// There are at most 64 connections at a time; a further one is closed.
 //
 // | op                       | members                                        | reply                              |
 // |--------------------------|------------------------------------------------|------------------------------------|
@@ -24,7 +25,7 @@
 // another connection resumes them within ten seconds.
 //
 // SigningKey answers with what verifies the signatures of one day, region and service; the error UnknownKey means that
-// there is no such access key. AwaitRevocation answers when an access key has ceased to be since the revision `seen`, and
+// there is no such access key. netd's own service, ec2, is refused. AwaitRevocation answers when an access key has ceased to be since the revision `seen`, and
 // with the same revision after kRevocationPatience; it holds its connection up meanwhile, so it wants one of its own.
 #pragma once
 

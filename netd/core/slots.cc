@@ -172,8 +172,14 @@ Result<Slots::Attachment> Slots::attach(Connection connection, std::uint32_t num
   interface.id.copy(entry.eni, CAISSON_ID_SIZE - 1);
   const std::string key = bytes_of(fabric_.taps()[number]);
   const auto begun = Clock::now();
-  TRYV(fabric_.datapath().put("blocks", block_key(block.where, block.number), key));
-  TRYV(fabric_.datapath().put("slots", key, bytes_of(entry)));
+  const auto& datapath = fabric_.datapath();
+  Status bound = datapath.put("blocks", block_key(block.where, block.number), key);
+  if (bound) bound = datapath.put("slots", key, bytes_of(entry));
+  if (!bound) {
+    (void)datapath.erase("blocks", block_key(block.where, block.number));
+    pools_[interface.id].free.push_front(block);
+    return bound.error();
+  }
   slot->bytes = bytes_of(entry);
   return Attachment{entry.epoch, Clock::now() - begun};
 }
