@@ -65,7 +65,7 @@ class Attach:
 
     def __init__(self, path):
         self.connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.connection.settimeout(10)
+        self.connection.settimeout(60)
         self.connection.connect(path)
         self.fabric = os.path.basename(os.path.dirname(path))
 
@@ -110,12 +110,12 @@ class Guest:
     def send_packet(self, packet, header=bytes(HEADER)):
         os.write(self.tap, header + frames.GATEWAY_MAC + frames.GUEST_MAC + b"\x08\0" + packet)
 
-    def receive(self, seconds=5):
+    def receive(self, seconds=60):
         """The next IPv4 packet, or nothing."""
         packet = self.receive_packet(seconds)
         return None if packet is None else frames.Received(bytes(14) + packet)
 
-    def receive_packet(self, seconds=5):
+    def receive_packet(self, seconds=60):
         """The same, its bytes without padding."""
         while select.select([self.tap], [], [], seconds)[0]:
             frame = os.read(self.tap, 65536)[self.HEADER:]

@@ -33,7 +33,7 @@ def socket_in(namespace, *arguments):
     thread = threading.Thread(target=make)
     thread.start()
     thread.join()
-    made[0].settimeout(5)
+    made[0].settimeout(60)
     return made[0]
 
 
