@@ -28,8 +28,12 @@ Result<std::string> operation_query(const RestRequests& rest, const RestAddress&
   std::string named;
   for (const auto& [name, value] : address.query) {
     if (is_parameter(rest, name)) continue;
-    if (!named.empty())
-      return refuse("NotImplemented", "The parameters " + named + " and " + name + " don't go together");
+    if (!named.empty()) {
+      std::string both = named;
+      both += " and ";
+      both += name;
+      return refuse("NotImplemented", "These parameters don't go together: " + both);
+    }
     named = name;
   }
   return named;
