@@ -17,6 +17,7 @@
 
 #include "base/http/metrics.hh"
 #include "base/limits.hh"
+#include "base/lock.hh"
 #include "base/log.hh"
 #include "base/request_scope.hh"
 #include "base/service.hh"
@@ -41,6 +42,9 @@
 
 namespace caisson::runner {
 namespace {
+
+/// Until a killed predecessor's last child, which had not yet become its program, is gone.
+constexpr std::chrono::seconds kPredecessorsEnd{2};
 
 void complete(Options& options) {
   const std::string suffix = options.instance.empty() ? "caisson" : "caisson-" + options.instance;
@@ -144,6 +148,9 @@ Status run(const Options& options) {
   const bool socket_is_ours = std::ranges::none_of(
       passed, [](const Fd& socket) { return service::kind_of(socket) == service::Listener::kStreamUnix; });
   TRYV(make_folder(options.state_dir, 0700));
+  // The state folder itself is netd's to lock.
+  TRYV(make_folder(options.state_dir + "/code", 0700));
+  TRY(const Fd code_lock, lock_folder(options.state_dir + "/code", kPredecessorsEnd));
   TRYV(make_folder(options.run_dir, 0755));
   TRY(const Images images, find_images(options.images));
   TRY(const auto address, parse_listen(options.listen));
