@@ -7,10 +7,10 @@ import struct
 import network
 
 LIBRARY = os.path.join(network.BUILD, "lib", "caisson_faults.so")
-KERNEL, DISK, CREATE, OPEN = 1, 2, 4, 8
-COUNT, KILL, FAIL = 0, 1, 2
+KERNEL, DISK, CREATE, OPEN, SEND = 1, 2, 4, 8, 16
+COUNT, KILL, FAIL, STOP = 0, 1, 2, 3
 FOREVER = 0xffffffff
-SIZE = 8 * 4 + 96
+SIZE = 8 * 4 + 96 + 64 + 512
 
 
 class Faults:
@@ -26,8 +26,10 @@ class Faults:
     def field(self, index):
         return struct.unpack_from("=I", self.memory, index * 4)[0]
 
-    def arm(self, classes, action, first=0, last=FOREVER, error=0):
-        """From now on: the calls of these classes are counted, from 1, and it happens at those in [first, last]."""
+    def arm(self, classes, action, first=0, last=FOREVER, error=0, text=b""):
+        """From now on: the calls of these classes are counted, from 1, and it happens at those in [first, last].
+        SEND counts the messages that have `text` in them."""
+        struct.pack_into("=I60s", self.memory, 8 * 4 + 96, len(text), text)
         struct.pack_into("=7I", self.memory, 0, 0, action, first, last, error, 0, 0)
         struct.pack_into("=I", self.memory, 0, classes)
 
@@ -47,6 +49,11 @@ class Faults:
     @property
     def last_name(self):
         return self.memory[32:].split(b"\0")[0].decode()
+
+    @property
+    def trace(self):
+        """The first letters of the calls' names, in order."""
+        return self.memory[8 * 4 + 96 + 64:][:self.count].decode()
 
     def close(self):
         self.memory.close()

@@ -34,10 +34,12 @@ constexpr std::uint32_t kKernel = 1;  ///< network, BPF maps and pins, namespace
 constexpr std::uint32_t kDisk = 2;    ///< writes, syncs and removals of files
 constexpr std::uint32_t kCreate = 4;  ///< BPF maps and programs made; nothing stays of them but by a pin
 constexpr std::uint32_t kOpen = 8;    ///< descriptors opened
+constexpr std::uint32_t kSend = 16;   ///< bytes sent on a socket that have Control::text in them
 
 // Actions; 0: only count.
 constexpr std::uint32_t kKill = 1;
 constexpr std::uint32_t kFail = 2;
+constexpr std::uint32_t kStop = 3;  ///< before the call, until SIGCONT
 
 struct Control {
   std::atomic<std::uint32_t> classes;  ///< what is counted
@@ -49,6 +51,9 @@ struct Control {
   std::atomic<std::uint32_t> struck;  ///< at how many it happened
   std::atomic<std::uint32_t> pid;     ///< of the process that counts
   char last_name[96];                 ///< the call at which it happened last
+  std::uint32_t text_size;            ///< kSend: of what follows
+  char text[60];
+  char trace[512];  ///< of each call so far, in order, its name's first letter
 };
 
 Control* control = nullptr;
@@ -88,6 +93,11 @@ class Call {
     if (control == nullptr || (control->classes & kind) == 0) return;
     if (control->pid != static_cast<std::uint32_t>(::getpid())) return;
     number_ = ++control->count;
+    if (number_ <= sizeof control->trace) control->trace[number_ - 1] = *name;
+    if (control->action != kStop || number_ != control->first) return;
+    note();
+    // To this thread: it does not come back from the call before the process is continued.
+    (void)::tgkill(::getpid(), ::gettid(), SIGSTOP);
   }
   [[nodiscard]] bool fails() const {
     if (number_ == 0 || control->action != kFail) return false;
@@ -133,9 +143,13 @@ std::uint32_t class_of_bpf(long command) {
   }
 }
 
-/// Netlink requests that change something: not those that get, which are each family's third kind.
+/// Netlink requests that change something: not those that get, which are each family's third kind. And what has the
+/// text that is waited for.
 std::uint32_t class_of_message(int socket, const void* bytes, std::size_t size, long* type) {
-  if (control == nullptr || size < sizeof(nlmsghdr)) return 0;
+  if (control == nullptr) return 0;
+  if ((control->classes & kSend) != 0 && ::memmem(bytes, size, control->text, control->text_size) != nullptr)
+    return kSend;
+  if (size < sizeof(nlmsghdr)) return 0;
   int domain = 0;
   int protocol = 0;
   socklen_t length = sizeof domain;
@@ -220,7 +234,9 @@ int unshare(int flags) noexcept {
 
 int mkdir(const char* path, mode_t mode) noexcept {
   static const auto real = next<int (*)(const char*, mode_t)>("mkdir");
-  const Call call(kKernel | kDisk, "mkdir");
+  // Control groups are the kernel's.
+  const bool group = std::strncmp(path, "/sys/", 5) == 0;
+  const Call call(kKernel | (group ? 0 : kDisk), "mkdir");
   return call.fails() ? -1 : real(path, mode);
 }
 
@@ -242,8 +258,9 @@ int open(const char* path, int flags, ...) {
   const mode_t mode = va_arg(list, mode_t);
   va_end(list);
   static const auto real = next<int (*)(const char*, int, ...)>("open");
-  const bool netns = (flags & O_CREAT) != 0 && std::strncmp(path, "/run/netns/", 11) == 0;
-  const Call call(netns ? kKernel | kOpen : kOpen, "open");
+  const bool creates = (flags & O_CREAT) != 0;
+  const bool netns = creates && std::strncmp(path, "/run/netns/", 11) == 0;
+  const Call call(kOpen | (netns ? kKernel : 0) | (creates && !netns ? kDisk : 0), "open");
   return call.fails() ? -1 : real(path, flags, mode);
 }
 
@@ -257,6 +274,12 @@ ssize_t pwrite64(int file, const void* bytes, size_t size, off64_t offset) {
   static const auto real = next<ssize_t (*)(int, const void*, size_t, off64_t)>("pwrite64");
   const Call call(kDisk, "pwrite");
   return call.fails() ? -1 : real(file, bytes, size, offset);
+}
+
+int fchmod(int file, mode_t mode) noexcept {
+  static const auto real = next<int (*)(int, mode_t)>("fchmod");
+  const Call call(kDisk, "fchmod");
+  return call.fails() ? -1 : real(file, mode);
 }
 
 int fsync(int file) {
