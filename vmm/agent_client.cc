@@ -210,8 +210,8 @@ Result<AgentClient::InvokeResult> AgentClient::invoke(const agent::Invoke& reque
                                                       Deadline alarm_at, const std::function<void()>& alarm) {
   if (auto sent = impl_->send(request, deadline); !sent) {
     Error error = std::move(sent).error();
-    // Half an event may be on its way: nothing can follow it.
-    if (error.code == "Timeout") error.code = "Disconnected";
+    // Half an event may be on its way: nothing can follow it, and the agent makes nothing of it.
+    error.code = error.code == "Timeout" ? "Disconnected" : "Undelivered";
     return error;
   }
   auto received =
@@ -234,7 +234,9 @@ Status AgentClient::reset(Deadline deadline) {
 }
 
 Status AgentClient::drain_logs() {
-  return impl_->take_arrived();
+  TRYV(impl_->take_arrived());
+  if (!impl_->queue.empty()) return unexpected(impl_->queue.front(), "nothing");
+  return ok();
 }
 
 std::int64_t realtime_ns() {

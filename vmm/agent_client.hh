@@ -50,13 +50,14 @@ class AgentClient {
   using InvokeResult = std::variant<agent::Response, agent::InvokeError>;
   /// The answer is for request.request_id; an answer to another id is "UnexpectedMessage", but for one that a
   /// preceding invoke with a Timeout had asked for: that is dropped. `alarm` is called, once, if the answer has not
-  /// come by `alarm_at`.
+  /// come by `alarm_at`. "Undelivered": the channel broke before the guest had the whole request, so that none of the
+  /// function's code has seen it.
   Result<InvokeResult> invoke(const agent::Invoke& request, Deadline deadline,
                               Deadline alarm_at = Deadline::max(), const std::function<void()>& alarm = {});
 
   Status reset(Deadline deadline);
 
-  /// Reads what has arrived without waiting, logs only; for the time between invocations.
+  /// Reads what has arrived without waiting; for the time between invocations, when there can be logs only.
   Status drain_logs();
 
  private:

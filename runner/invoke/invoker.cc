@@ -13,6 +13,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int kMaxSwitches = 8;
+/// Environments that end before they have the event; each was well a moment before.
+constexpr int kMaxDeliveries = 3;
 
 Error internal() {
   return {.code = "ServiceException", .message = "An internal error occurred. Please try again."};
@@ -48,6 +50,7 @@ const char* result_of(const Outcome& outcome) {
     case Outcome::Kind::kTimeout:
       return "timeout";
     case Outcome::Kind::kLost:
+    case Outcome::Kind::kUndelivered:
       return "lost";
   }
   return "";
@@ -67,6 +70,19 @@ InvokeReply init_error_reply(const InvokeRequest& request, const Settings& setti
       type != parsed.end() && type->is_string() ? type->get<std::string>() : "Runtime.Unknown";
   if (!parsed.is_object()) outcome.payload = error_json(error.message, outcome.error_type);
   return make_reply(request, settings, outcome, StartKind::kReused, {}, std::chrono::system_clock::now());
+}
+
+/// There is no environment.
+Result<InvokeReply> refuse(const InvokeRequest& request, const Settings& settings, const Error& error,
+                           InvokeRecord& record) {
+  if (error.code.starts_with("FunctionError.")) {
+    record.result = "error";
+    return init_error_reply(request, settings, error);
+  }
+  const bool is_lambdas = error.code == "ResourceConflictException" || error.code.ends_with("IDException");
+  Error answer = is_lambdas ? error : to_lambda(error);
+  record.result = answer.code == "TooManyRequestsException" ? "throttled" : "refused";
+  return answer;
 }
 
 }  // namespace
@@ -119,6 +135,7 @@ InvokeReply make_reply(const InvokeRequest& request, const Settings& settings, c
       break;
     }
     case Outcome::Kind::kLost:
+    case Outcome::Kind::kUndelivered:
       reply.payload =
           error_json("RequestId: " + request.request_id + " Error: Runtime exited without providing a reason",
                      "Runtime.ExitError");
@@ -160,32 +177,26 @@ Result<Pool::Lease> Invoker::acquire(const InvokeRequest& request, Settings& set
 }
 
 Result<InvokeReply> Invoker::run(const InvokeRequest& request, InvokeRecord& record) {
-  Settings settings;
-  auto lease = acquire(request, settings);
-  if (!lease) {
-    const Error& error = lease.error();
-    if (error.code.starts_with("FunctionError.")) {
-      record.result = "error";
-      return init_error_reply(request, settings, error);
-    }
-    const bool is_lambdas = error.code == "ResourceConflictException" || error.code.ends_with("IDException");
-    Error answer = is_lambdas ? error : to_lambda(error);
-    record.result = answer.code == "TooManyRequestsException" ? "throttled" : "refused";
-    return answer;
+  for (int delivery = 1; delivery <= kMaxDeliveries; ++delivery) {
+    Settings settings;
+    auto lease = acquire(request, settings);
+    if (!lease) return refuse(request, settings, lease.error(), record);
+    record.start = lease.value().how();
+    if (record.start == StartKind::kBooted) deployer_.warm_again(request.key);
+    const Outcome outcome =
+        lease.value().environment().invoke({.request_id = request.request_id,
+                                            .arn = request.arn,
+                                            .trace_id = request.trace_id,
+                                            .client_context = request.client_context,
+                                            .payload = request.payload,
+                                            .timeout = std::chrono::seconds(settings.timeout_seconds)});
+    record.result = result_of(outcome);
+    if (!outcome.usable) lease.value().discard();
+    if (outcome.kind == Outcome::Kind::kUndelivered) continue;
+    return make_reply(request, settings, outcome, record.start, lease.value().start_duration(),
+                      std::chrono::system_clock::now());
   }
-  record.start = lease.value().how();
-  if (record.start == StartKind::kBooted) deployer_.warm_again(request.key);
-  const Outcome outcome =
-      lease.value().environment().invoke({.request_id = request.request_id,
-                                          .arn = request.arn,
-                                          .trace_id = request.trace_id,
-                                          .client_context = request.client_context,
-                                          .payload = request.payload,
-                                          .timeout = std::chrono::seconds(settings.timeout_seconds)});
-  record.result = result_of(outcome);
-  if (!outcome.usable) lease.value().discard();
-  return make_reply(request, settings, outcome, record.start, lease.value().start_duration(),
-                    std::chrono::system_clock::now());
+  return internal();
 }
 
 Result<InvokeReply> Invoker::invoke(const InvokeRequest& request) {

@@ -1,6 +1,7 @@
 #include "runner/invoke/micro_vm_environment.hh"
 
 #include <fcntl.h>
+#include <spdlog/spdlog.h>
 
 #include <cerrno>
 #include <utility>
@@ -132,6 +133,8 @@ class MicroVmEnvironment : public Environment {
 
   Outcome invoke(const Invocation& invocation) override {
     const auto begin = AgentClient::Clock::now();
+    // What it said since its last invocation shows whether it is still one that can be spoken to.
+    if (const Status quiet = agent_.drain_logs(); !quiet) return undelivered(quiet.error());
     const auto now = std::chrono::system_clock::now();
     const auto deadline =
         std::chrono::floor<std::chrono::milliseconds>((now + invocation.timeout).time_since_epoch());
@@ -171,10 +174,15 @@ class MicroVmEnvironment : public Environment {
   [[nodiscard]] int exit_fd() const override { return vm_.exit_fd(); }
 
  private:
+  static Outcome undelivered(const Error& error) {
+    return {.kind = Outcome::Kind::kUndelivered, .error_type = error.text(), .usable = false};
+  }
+
   Outcome broken(const Error& error, AgentClient::Deadline begin) {
     Outcome outcome;
     outcome.duration =
         std::chrono::duration_cast<std::chrono::microseconds>(AgentClient::Clock::now() - begin);
+    if (error.code == "Undelivered") return undelivered(error);
     if (error.code != "Timeout") {
       outcome.kind = Outcome::Kind::kLost;
       outcome.error_type = error.text();
@@ -195,6 +203,18 @@ class MicroVmEnvironment : public Environment {
   LogTail& log_;
   const std::chrono::milliseconds agent_timeout_;
 };
+
+constexpr int kAttempts = 3;
+
+/// What `make` makes; a microVM that ended under its hands is replaced. No event has been given to any.
+template <class Make>
+auto replace_lost(const Deployment& deployment, const Make& make) -> decltype(make()) {
+  for (int left = kAttempts;; --left) {
+    auto made = make();
+    if (made || made.error().code != "Disconnected" || left <= 1) return made;
+    spdlog::warn("function {}: a microVM was lost: {}", deployment.key.name, made.error().text());
+  }
+}
 
 std::string new_log_stream() {
   return log_stream_name(std::chrono::system_clock::now(), random_hex());
@@ -288,7 +308,7 @@ Status MicroVmFactory::boot_and_init(Machine& machine, const Deployment& deploym
   return init(machine, deployment);
 }
 
-Result<SnapshotPointer> MicroVmFactory::prepare(const Deployment& deployment) {
+Result<SnapshotPointer> MicroVmFactory::prepare_once(const Deployment& deployment) {
   TRY(Machine machine, make_machine(deployment));
   TRYV(boot_and_init(machine, deployment, true));
   TRYV(machine.slot.seal());
@@ -304,8 +324,8 @@ std::unique_ptr<Environment> MicroVmFactory::finish(std::shared_ptr<Machine> mac
                                               *machine->log, settings_.agent_timeout);
 }
 
-Result<std::unique_ptr<Environment>> MicroVmFactory::restore(const Deployment& deployment,
-                                                             const SnapshotPointer& snapshot) {
+Result<std::unique_ptr<Environment>> MicroVmFactory::restore_once(const Deployment& deployment,
+                                                                  const SnapshotPointer& snapshot) {
   Phases phases(settings_.on_restore_phase);
   TRY(Machine made, make_machine(deployment));
   auto machine = std::make_shared<Machine>(std::move(made));
@@ -327,12 +347,25 @@ Result<std::unique_ptr<Environment>> MicroVmFactory::restore(const Deployment& d
   return finish(std::move(machine));
 }
 
-Result<std::unique_ptr<Environment>> MicroVmFactory::boot(const Deployment& deployment) {
+Result<std::unique_ptr<Environment>> MicroVmFactory::boot_once(const Deployment& deployment) {
   TRY(Machine made, make_machine(deployment));
   auto machine = std::make_shared<Machine>(std::move(made));
   TRYV(boot_and_init(*machine, deployment, false));
   TRYV(machine->cgroup->set_cpu_cap(cpu_millis(deployment.settings.memory_mib, settings_.min_cpu_millis)));
   return finish(std::move(machine));
+}
+
+Result<SnapshotPointer> MicroVmFactory::prepare(const Deployment& deployment) {
+  return replace_lost(deployment, [&] { return prepare_once(deployment); });
+}
+
+Result<std::unique_ptr<Environment>> MicroVmFactory::restore(const Deployment& deployment,
+                                                             const SnapshotPointer& snapshot) {
+  return replace_lost(deployment, [&] { return restore_once(deployment, snapshot); });
+}
+
+Result<std::unique_ptr<Environment>> MicroVmFactory::boot(const Deployment& deployment) {
+  return replace_lost(deployment, [&] { return boot_once(deployment); });
 }
 
 }  // namespace caisson::runner

@@ -5,6 +5,8 @@
 // - A slot is sealed before its microVM is paused, and returned only when its QEMU is dead.
 // - A microVM's user is used by no other one that is alive; nor is its control group.
 // - Its CPU time is capped from an invocation's first kUncappedTime on until the next invocation.
+// - A microVM that ends before it has been given an event is replaced, twice; its code may have run its init by then,
+//   which Lambda, too, may run more than once.
 #pragma once
 
 #include <atomic>
@@ -51,6 +53,10 @@ class MicroVmFactory : public EnvironmentFactory {
 
  private:
   struct Machine;
+  Result<SnapshotPointer> prepare_once(const Deployment& deployment);
+  Result<std::unique_ptr<Environment>> restore_once(const Deployment& deployment,
+                                                    const SnapshotPointer& snapshot);
+  Result<std::unique_ptr<Environment>> boot_once(const Deployment& deployment);
   Result<Machine> make_machine(const Deployment& deployment);
   Status boot_and_init(Machine& machine, const Deployment& deployment, bool share_memory);
   Status init(Machine& machine, const Deployment& deployment);

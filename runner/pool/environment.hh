@@ -49,6 +49,7 @@ struct Outcome {
     kError,    ///< the handler's error, an exit, a response that is too large: `payload` is the error's JSON
     kTimeout,  ///< the environment was reset or is broken
     kLost,     ///< the microVM died or broke the protocol; `error_type` says how
+    kUndelivered,  ///< the same before it had the event: another environment can take it
   };
   Kind kind = Kind::kResponse;
   std::string payload;

@@ -1,6 +1,7 @@
 #include "vmm/agent_client.hh"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -137,6 +138,38 @@ TEST_F(AgentClientTest, HalfAMessageIsATimeoutAndThenADisconnect) {
   EXPECT_EQ(client_->wait_ready(at_once()).error().code, "Timeout");
   guest_.reset();
   EXPECT_EQ(client_->wait_ready(later()).error().code, "Disconnected");
+}
+
+TEST_F(AgentClientTest, ARequestThatTheGuestDoesNotHaveWholeIsUndelivered) {
+  // More than the channel holds: half of it is on its way when the guest ends.
+  std::thread end([this] {
+    std::string bytes;
+    EXPECT_TRUE(wait_for(guest_.get(), POLLIN, later(), "the request"));
+    EXPECT_TRUE(read_some(guest_.get(), bytes));
+    guest_.reset();
+  });
+  const auto half = client_->invoke({.request_id = "r", .payload = std::string(4 << 20, 'x')}, later());
+  end.join();
+  EXPECT_EQ(half.error().code, "Undelivered");
+  EXPECT_EQ(client_->invoke({.request_id = "r"}, later()).error().code, "Undelivered");
+}
+
+TEST_F(AgentClientTest, ARequestThatTheGuestHasIsLostWithIt) {
+  std::thread end([this] {
+    EXPECT_TRUE(wait_for(guest_.get(), POLLIN, later(), "the request"));
+    (void)heard();
+    guest_.reset();
+  });
+  EXPECT_EQ(client_->invoke({.request_id = "r"}, later()).error().code, "Disconnected");
+  end.join();
+}
+
+TEST_F(AgentClientTest, BetweenInvocationsThereAreLogsOnly) {
+  say(agent::Log{.bytes = "hello"});
+  EXPECT_TRUE(client_->drain_logs());
+  EXPECT_EQ(log_, "hello");
+  say(agent::Ready{});
+  EXPECT_EQ(client_->drain_logs().error().code, "UnexpectedMessage");
 }
 
 TEST_F(AgentClientTest, AFloodOfLogDoesNotHoldACallBeyondItsDeadline) {

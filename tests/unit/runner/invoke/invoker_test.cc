@@ -78,6 +78,31 @@ TEST_F(InvokerTest, ADeadMicroVmIsAnExitError) {
   EXPECT_STREQ(records_.at(0).result, "lost");
 }
 
+TEST_F(InvokerTest, AnEventThatWasNotDeliveredGoesToAnotherEnvironment) {
+  create_active();
+  int calls = 0;
+  factory_.on_invoke = [&](const Invocation& invocation) {
+    if (++calls <= 2) return Outcome{.kind = Outcome::Kind::kUndelivered, .usable = false};
+    return Outcome{.payload = invocation.payload};
+  };
+  const auto reply = invoke();
+  ASSERT_TRUE(reply);
+  EXPECT_FALSE(reply.value().function_error);
+  EXPECT_EQ(reply.value().payload, R"({"a":1})");
+  EXPECT_EQ(factory_.started.size(), 3U);
+  EXPECT_STREQ(records_.at(0).result, "success");
+}
+
+TEST_F(InvokerTest, ThreeEnvironmentsThatEndBeforeTheyHaveTheEventAreAServiceError) {
+  create_active();
+  factory_.on_invoke = [](const Invocation&) {
+    return Outcome{.kind = Outcome::Kind::kUndelivered, .usable = false};
+  };
+  EXPECT_EQ(invoke().error().code, "ServiceException");
+  EXPECT_EQ(factory_.started.size(), 3U);
+  EXPECT_EQ(pool_->stats().environments["busy"], 0U);
+}
+
 TEST_F(InvokerTest, AHandlersErrorKeepsItsPayloadAndTheEnvironment) {
   create_active();
   factory_.on_invoke = [](const Invocation&) {
