@@ -99,7 +99,9 @@ std::vector<std::string> argv(const MicroVmSpec& spec, const InheritedFds& fds, 
     add("-incoming", "defer");
     return out;
   }
-  std::string arguments = "console=ttyS0 quiet panic=-1 tsc_early_khz=" + std::to_string(tsc_khz);
+  // A panic ends QEMU by a triple fault: of what the kernel tries before it, ACPI's reset leaves a restored guest
+  // standing still.
+  std::string arguments = "console=ttyS0 quiet panic=-1 reboot=t tsc_early_khz=" + std::to_string(tsc_khz);
   if (!spec.kernel_arguments.empty()) arguments += " " + spec.kernel_arguments;
   // QEMU sees no file of ours by name.
   add("-kernel", "/proc/self/fd/" + fd(fds.kernel));

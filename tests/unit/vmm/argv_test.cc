@@ -75,7 +75,7 @@ virtio-blk-device,drive=d1,serial=code
 -initrd
 /proc/self/fd/9
 -append
-console=ttyS0 quiet panic=-1 tsc_early_khz=2596000 loglevel=3
+console=ttyS0 quiet panic=-1 reboot=t tsc_early_khz=2596000 loglevel=3
 )";
 
 const InheritedFds kFds{
