@@ -192,7 +192,7 @@ static __always_inline int send(struct __sk_buff* skb, const struct sender* send
   return bpf_redirect(way->port, 0);
 }
 
-// `replaces`: there is an entry, which no longer holds.
+// `replaces`: there is an entry, of a flow that is over.
 static __noinline int begin_flow(const struct sender* sender, const struct packet* packet,
                                  const struct caisson_rule* rule, __u32 inner_port, int replaces) {
   if (!sender || !packet || !rule) return CAISSON_CT_FULL;
@@ -214,7 +214,8 @@ static __always_inline int forward(struct __sk_buff* skb, const struct sender* s
   const struct caisson_rule* rule = 0;
   // A pointer and not a flag: after the call of a static function Linux 6.1's verifier no longer knows that a number
   // matters, and removes the code of the flag's other value.
-  struct caisson_conntrack* tracked = entry && holds(entry, packet->protocol) ? entry : 0;
+  struct caisson_conntrack* tracked =
+      entry && holds(entry, packet->protocol) && !begins_anew(entry, packet) ? entry : 0;
   if (is_resolver(packet->destination)) {
     return verdict(skb, packet, sender->eni, CAISSON_EGRESS, CAISSON_NO_RESOLVER, 0);
   }

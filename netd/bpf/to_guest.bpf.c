@@ -19,7 +19,8 @@ static __always_inline int deliver_to_slot(struct __sk_buff* skb, const struct c
   const __u8 guest_mac[6] = CAISSON_GUEST_MAC;
   const struct caisson_flow_key key = flow_key(eni, packet, CAISSON_INGRESS);
   struct caisson_conntrack* entry = bpf_map_lookup_elem(&conntrack, &key);
-  if (!entry || !packet->has_ports || !holds(entry, packet->protocol) || !is_own(entry, slot, skb->ifindex)) {
+  if (!entry || !packet->has_ports || !holds(entry, packet->protocol) || begins_anew(entry, packet) ||
+      !is_own(entry, slot, skb->ifindex)) {
     return verdict(skb, packet, eni, CAISSON_INGRESS, CAISSON_NO_FLOW, 0);
   }
   const __u16 port = entry->inner_port;
@@ -38,7 +39,7 @@ static __always_inline int deliver_to_member(struct __sk_buff* skb, __u32 vpc, c
   struct caisson_conntrack* entry = bpf_map_lookup_elem(&conntrack, &key);
   int reason = CAISSON_ACCEPTED;
   const struct caisson_rule* rule = 0;
-  if (entry && holds(entry, packet->protocol)) {
+  if (entry && holds(entry, packet->protocol) && !begins_anew(entry, packet)) {
     refresh(entry, packet, CAISSON_INGRESS);
     rule = rule_of(entry);
   } else {

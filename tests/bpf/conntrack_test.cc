@@ -89,6 +89,43 @@ TEST_F(Conntrack, AnEchoInTheOtherDirectionIsNoAnswer) {
   EXPECT_EQ(deliver(back).action, kShot);
 }
 
+TEST_F(Conntrack, ASynAfterTheEndBeginsAnotherConnection) {
+  constexpr std::uint8_t kSyn = 0x02;
+  constexpr std::uint8_t kSynAck = 0x12;
+  constexpr std::uint8_t kAck = 0x10;
+  constexpr std::uint8_t kFinAck = 0x11;
+  datapath_.fill(model_.state, sender_.id);
+  auto out = to_target();
+  auto back = from_target();
+  out.protocol = back.protocol = 6;
+  const auto connect = [&] {
+    out.tcp_flags = kSyn;
+    ASSERT_EQ(send(out).action, kRedirect);
+    back.tcp_flags = kSynAck;
+    ASSERT_EQ(deliver(back).action, kPass);
+  };
+  connect();
+  out.tcp_flags = kFinAck;
+  ASSERT_EQ(send(out).action, kRedirect);
+  // The peer may send what it still has, and no connection of its own.
+  back.tcp_flags = kAck;
+  EXPECT_EQ(deliver(back).action, kPass);
+  back.tcp_flags = kSyn;
+  EXPECT_EQ(deliver(back).action, kShot);
+  connect();
+  age(CAISSON_IDLE_CLOSING + CAISSON_NS);
+  back.tcp_flags = kAck;
+  EXPECT_EQ(deliver(back).action, kPass) << "the new one has not ended";
+  EXPECT_EQ(value_of<std::uint64_t>(datapath_.get("eni_flows", bytes_of(sender_.number))), 1U);
+  // Nor does it live by a rule that is gone.
+  out.tcp_flags = kFinAck;
+  ASSERT_EQ(send(out).action, kRedirect);
+  revoke(sender_group_, true, egress_);
+  datapath_.refill(model_.state, sender_.id);
+  out.tcp_flags = kSyn;
+  EXPECT_EQ(send(out).action, kShot);
+}
+
 struct Expiry {
   int protocol;
   bool answered;

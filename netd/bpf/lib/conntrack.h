@@ -13,6 +13,12 @@ static __always_inline int holds(const struct caisson_conntrack* entry, __u8 pro
   return entry && is_younger(entry->last_seen, bpf_ktime_get_ns(), caisson_idle_time(entry, protocol));
 }
 
+// A SYN, by either end, on a connection that has ended is another one: it is judged by the rules of now, and has its own
+// idle times.
+static __always_inline int begins_anew(const struct caisson_conntrack* entry, const struct packet* packet) {
+  return entry->closing && (packet->tcp_flags & (CAISSON_TCP_SYN | CAISSON_TCP_ACK)) == CAISSON_TCP_SYN;
+}
+
 // An echo's id stands for the asking side's port, the other one is 0: so that a peer's own echo is no answer to ours.
 static __always_inline struct caisson_flow_key flow_key(const struct caisson_eni* eni,
                                                         const struct packet* packet, __u8 direction) {
@@ -36,7 +42,7 @@ static __always_inline void refresh(struct caisson_conntrack* entry, const struc
   if (packet->tcp_flags & (CAISSON_TCP_FIN | CAISSON_TCP_RST)) entry->closing = 1;
 }
 
-// Adds an entry within the network interface's quota. `replaces`: there is an entry, which no longer holds.
+// Adds an entry within the network interface's quota. `replaces`: there is an entry, of a flow that is over.
 // Two processors may have a packet of the same new flow, or the sweep may take the entry away meanwhile: who counts is
 // who made the entry, or the count would never come down again.
 static __always_inline int open_flow(const struct caisson_flow_key* key,

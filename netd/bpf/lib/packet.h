@@ -13,7 +13,9 @@
 #define CAISSON_ICMP_ECHO_REPLY 0
 #define CAISSON_ICMP_ECHO 8
 #define CAISSON_TCP_FIN 0x01
+#define CAISSON_TCP_SYN 0x02
 #define CAISSON_TCP_RST 0x04
+#define CAISSON_TCP_ACK 0x10
 #define CAISSON_LONGEST_BODY 65515  // of an IPv4 packet without options
 
 // How much of a datagram a packet is.
