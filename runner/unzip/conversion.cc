@@ -81,6 +81,10 @@ class Conversion {
       return refuse("The archive has the entry \"" + path.substr(0, 200) + "\", which lies outside of it.");
     }
     const auto type = archive_entry_filetype(entry);
+    if (!names_.add(path, type == AE_IFDIR)) {
+      return refuse("The archive has \"" + path.substr(0, 200) +
+                    "\", or a folder that it lies in, as a file and as a folder.");
+    }
     if (type == AE_IFREG) return take_file(entry, path);
     if (type == AE_IFDIR) return take_other(path, AE_IFDIR, 0755, "");
     if (type == AE_IFLNK) {
@@ -137,6 +141,7 @@ class Conversion {
   std::int64_t limit_;
   std::string& reason_;
   int entries_ = 0;
+  Names names_;
 };
 
 }  // namespace

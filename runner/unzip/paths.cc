@@ -40,4 +40,19 @@ bool is_inner_link(std::string_view link, std::string_view target) {
   return true;
 }
 
+bool Names::add(std::string_view path, bool is_folder) {
+  std::string name;
+  for (const std::string_view part : components(path)) {
+    if (!name.empty()) {
+      if (others_.contains(name)) return false;
+      folders_.insert(name);
+      name += '/';
+    }
+    name += part;
+  }
+  if ((is_folder ? others_ : folders_).contains(name)) return false;
+  (is_folder ? folders_ : others_).insert(std::move(name));
+  return true;
+}
+
 }  // namespace caisson::runner

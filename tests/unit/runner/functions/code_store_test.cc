@@ -115,6 +115,14 @@ TEST_F(CodeStoreTest, PathsThatLeaveTheFolderAreRefused) {
   EXPECT_NE(link.message.find("points outside"), std::string::npos) << link.message;
 }
 
+TEST_F(CodeStoreTest, ANameOfAFileAndOfAFolderIsRefused) {
+  for (const auto& zip : {make_zip({{"a", "1"}, {"a/b", "2"}}), make_zip({{"a/b", "1"}, {"a", "2"}})}) {
+    const Error error = refusal(zip);
+    EXPECT_EQ(error.code, "InvalidParameterValueException");
+    EXPECT_NE(error.message.find("as a file and as a folder"), std::string::npos) << error.message;
+  }
+}
+
 TEST_F(CodeStoreTest, TooMuchWhenUnpackedIsRefused) {
   const Error error = refusal(make_zip({{"zeros", std::string(2 * 1024 * 1024, '\0')}}));
   EXPECT_EQ(error.message, "Unzipped size must be smaller than 1048576 bytes");

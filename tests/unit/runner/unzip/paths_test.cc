@@ -21,6 +21,19 @@ TEST(Paths, OnesThatLeaveOrAreNoNames) {
   EXPECT_FALSE(is_inner_path(std::string(1025, 'a')));
 }
 
+TEST(Names, StayFoldersOrOthers) {
+  Names names;
+  EXPECT_TRUE(names.add("lib", true));
+  EXPECT_TRUE(names.add("lib/", true));
+  EXPECT_TRUE(names.add("./lib/a.py", false));
+  EXPECT_TRUE(names.add("lib//a.py", false)) << "the last one wins, as with unzip";
+  EXPECT_TRUE(names.add("other/b/c", false));
+  EXPECT_FALSE(names.add("lib", false));
+  EXPECT_FALSE(names.add("other/b", false)) << "a folder that only a path names";
+  EXPECT_FALSE(names.add("lib/a.py", true));
+  EXPECT_FALSE(names.add("lib/a.py/d/e", false));
+}
+
 TEST(Paths, Links) {
   EXPECT_TRUE(is_inner_link("bin/tool", "../lib/tool"));
   EXPECT_TRUE(is_inner_link("link", "file"));
