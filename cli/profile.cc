@@ -1,13 +1,14 @@
 #include "cli/profile.hh"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include "base/fd.hh"
@@ -64,11 +65,18 @@ std::string config_header(const std::string& name) {
   return name == "default" ? name : "profile " + name;
 }
 
-std::string read_text(const std::string& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
+/// Empty when there is no such file. What can't be read must not be taken for empty: it would be written over.
+Result<std::string> read_text(const std::string& path) {
+  const Fd file = Fd::own(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file && errno == ENOENT) return std::string();
+  if (!file) return Error::system(errno, "open", path);
+  std::string text;
+  std::array<char, 4096> chunk{};
+  ssize_t size = 0;
+  while ((size = ::read(file.get(), chunk.data(), chunk.size())) > 0)
+    text.append(chunk.data(), static_cast<std::size_t>(size));
+  if (size < 0) return Error::system(errno, "read", path);
+  return text;
 }
 
 Status write_text(const std::string& given, const std::string& text) {
@@ -85,6 +93,14 @@ Status write_text(const std::string& given, const std::string& text) {
   (void)::unlink(fresh.c_str());
   const Fd file = Fd::own(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) return Error::system(errno, "make", fresh);
+  struct stat before {};
+  // A file that root changes for somebody stays theirs.
+  const bool keep = ::stat(path.c_str(), &before) == 0 && before.st_uid != ::geteuid();
+  if (keep && ::fchown(file.get(), before.st_uid, before.st_gid) != 0) {
+    const int reason = errno;
+    (void)::unlink(fresh.c_str());
+    return Error::system(reason, "keep the owner of", path);
+  }
   if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
       ::fsync(file.get()) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0) {
     const int reason = errno;
@@ -156,16 +172,19 @@ Status write_profile(const ProfileFiles& files, const Profile& profile) {
                   {"aws_secret_access_key", profile.secret_access_key}};
   const bool one_file = files.config == files.credentials;
   if (one_file) secrets.emplace_back("region", profile.region);
-  TRYV(write_text(files.credentials, with_section(read_text(files.credentials), profile.name, secrets)));
+  TRY(const auto credentials, read_text(files.credentials));
+  TRYV(write_text(files.credentials, with_section(credentials, profile.name, secrets)));
   if (one_file) return ok();
-  return write_text(files.config, with_section(read_text(files.config), config_header(profile.name),
-                                               {{"region", profile.region}}));
+  TRY(const auto config, read_text(files.config));
+  return write_text(files.config,
+                    with_section(config, config_header(profile.name), {{"region", profile.region}}));
 }
 
 Result<Profile> read_profile(const ProfileFiles& files, const std::string& name) {
   Profile profile{.name = name, .access_key_id = {}, .secret_access_key = {}, .region = {}};
-  const auto take = [&](const std::string& path, const std::string& header) {
-    const auto lines = lines_of(read_text(path));
+  const auto take = [&](const std::string& path, const std::string& header) -> Status {
+    TRY(const auto text, read_text(path));
+    const auto lines = lines_of(text);
     const auto range = find_section(lines, header);
     for (std::size_t i = range.first; range.first != 0 && i < range.end; ++i) {
       const auto equals = lines[i].find('=');
@@ -176,9 +195,10 @@ Result<Profile> read_profile(const ProfileFiles& files, const std::string& name)
       if (entry == "aws_secret_access_key") profile.secret_access_key = value;
       if (entry == "region") profile.region = value;
     }
+    return ok();
   };
-  take(files.config, config_header(name));
-  take(files.credentials, name);
+  TRYV(take(files.config, config_header(name)));
+  TRYV(take(files.credentials, name));
   if (profile.access_key_id.empty() || profile.secret_access_key.empty()) {
     return Error{.code = "Usage",
                  .message = "there is no profile " + name + " with an access key in " + files.credentials};
@@ -187,7 +207,7 @@ Result<Profile> read_profile(const ProfileFiles& files, const std::string& name)
 }
 
 Status remove_profile(const ProfileFiles& files, const std::string& name) {
-  const std::string text = read_text(files.credentials);
+  TRY(const auto text, read_text(files.credentials));
   if (find_section(lines_of(text), name).first == 0) return ok();
   return write_text(files.credentials,
                     without_section(text, name, {"aws_access_key_id", "aws_secret_access_key", "region"}));

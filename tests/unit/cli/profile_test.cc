@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -90,6 +91,37 @@ TEST_F(ProfileTest, ASymbolicLinkStaysOne) {
   EXPECT_TRUE(std::filesystem::is_symlink(folder_ + "/link"));
   EXPECT_NE(text(folder_ + "/real").find("[y]"), std::string::npos);
   EXPECT_NE(text(folder_ + "/real").find("[shop]"), std::string::npos);
+}
+
+TEST_F(ProfileTest, AFileThatCannotBeReadIsLeftAlone) {
+  constexpr unsigned kNobody = 65534;
+  const std::string path = folder_ + "/credentials";
+  std::ofstream(path) << "[y]\na = 1\n";
+  const bool root = ::geteuid() == 0;
+  ASSERT_EQ(::chmod(path.c_str(), 0), 0);
+  if (root) {
+    ASSERT_EQ(::chown(folder_.c_str(), kNobody, kNobody), 0);
+    ASSERT_EQ(::seteuid(kNobody), 0);
+  }
+  const auto written = write_profile({.credentials = path, .config = path}, {"shop", "A", "s", "r"});
+  if (root) {
+    ASSERT_EQ(::seteuid(0), 0);
+  }
+  EXPECT_FALSE(written);
+  ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
+  EXPECT_EQ(text(path), "[y]\na = 1\n");
+}
+
+TEST_F(ProfileTest, AFileOfSomebodyElseStaysTheirs) {
+  if (::geteuid() != 0) return;  // nobody else could make one
+  const std::string path = folder_ + "/credentials";
+  std::ofstream(path) << "[y]\na = 1\n";
+  ASSERT_EQ(::chown(path.c_str(), 65534, 65534), 0);
+  ASSERT_TRUE(write_profile({.credentials = path, .config = path}, {"shop", "A", "s", "r"}));
+  struct stat status {};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, 65534U);
+  EXPECT_EQ(status.st_mode & 07777, 0600U);
 }
 
 TEST_F(ProfileTest, FilesAreWhereTheAwsCliLooksForThem) {
