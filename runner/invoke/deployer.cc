@@ -263,10 +263,12 @@ Status Deployer::prepare(const FunctionKey& key, const std::string& id, const Se
   return parts_.pool.prepare(deployment);
 }
 
-void Deployer::store(const Function& function) {
-  if (const Status put = parts_.registry.put(function); !put) {
+bool Deployer::store(const Function& function) {
+  const Status put = parts_.registry.put(function);
+  if (!put) {
     spdlog::error("function {}: its state could not be stored: {}", function.key.name, put.error().text());
   }
+  return static_cast<bool>(put);
 }
 
 void Deployer::deploy_new(const FunctionKey& key, const std::string& id) {
@@ -287,7 +289,7 @@ void Deployer::deploy_new(const FunctionKey& key, const std::string& id) {
     spdlog::warn("function {} failed: {}", key.name, prepared.error().text());
     retire(key, id, {});  // an update brings another deployment, this one is not used again
   }
-  store(function);
+  (void)store(function);
 }
 
 void Deployer::deploy_update(const FunctionKey& key, const std::string& id) {
@@ -312,8 +314,8 @@ void Deployer::deploy_update(const FunctionKey& key, const std::string& id) {
   function.update_status = prepared ? UpdateStatus::kSuccessful : UpdateStatus::kFailed;
   function.update_reason = prepared ? Reason{} : reason_of(prepared.error());
   if (!prepared) spdlog::warn("update of function {} failed: {}", key.name, prepared.error().text());
-  store(function);
-  retire(key, ended, new_code ? ended_code : std::string());
+  // What the registry names stays: the old deployment serves, and the next start carries the update out.
+  if (store(function)) retire(key, ended, new_code ? ended_code : std::string());
 }
 
 void Deployer::warm_again(const FunctionKey& key) {

@@ -74,7 +74,8 @@ class Deployer {
   void warm(const FunctionKey& key, const std::string& id);
   Status prepare(const FunctionKey& key, const std::string& id, const Settings& settings);
   void retire(const FunctionKey& key, const std::string& id, const std::string& code_file);
-  void store(const Function& function);
+  /// False, and it is logged: it could not be stored.
+  bool store(const Function& function);
   void release_unknown();
   void touch(Function& function) const;
 

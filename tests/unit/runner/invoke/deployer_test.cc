@@ -1,5 +1,7 @@
 #include "runner/invoke/deployer.hh"
 
+#include <sqlite3.h>
+
 #include "tests/unit/runner/invoke/fixture.hh"
 
 namespace caisson::runner {
@@ -101,6 +103,21 @@ TEST_F(DeployerTest, AFailedUpdateLeavesTheOldConfigurationInForce) {
   EXPECT_EQ(now().shown().memory_mib, 128);
   EXPECT_EQ(now().deployment, created.deployment);
   EXPECT_EQ(factory_.names(), Names{"f#" + created.deployment});
+}
+
+TEST_F(DeployerTest, AnUpdateThatCannotBeStoredLeavesTheOldOneWhole) {
+  const Function created = create();
+  run_background();
+  ASSERT_TRUE(deployer_->update_code({kAccount, "f"}, {.zip = "other"}));
+  sqlite3* other = nullptr;
+  ASSERT_EQ(sqlite3_open((folder_ / "runner.db").c_str(), &other), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  run_background();
+  sqlite3_close(other);
+  EXPECT_EQ(now().deployment, created.deployment);
+  EXPECT_EQ(now().update_status, UpdateStatus::kInProgress);
+  EXPECT_EQ(files().size(), 2U);
+  EXPECT_EQ(factory_.names().size(), 2U) << "the interfaces of both";
 }
 
 TEST_F(DeployerTest, NewCodeReplacesTheOldFile) {
