@@ -57,17 +57,23 @@ bool take_dry_run(Json& parameters) {
 }
 
 void perform(const Operation& operation, core::Request request, core::Backend& backend,
-             http::ReplyHandler done) {
+             const RunBlocking& blocking, http::ReplyHandler done) {
   const auto checked = check_parameters(operation, request.parameters);
   const std::string request_id = request.request_id;
   if (!checked) return done(error_reply(checked.error(), request_id));
-  if (take_dry_run(request.parameters)) {
-    const auto state = backend.snapshot();
-    return done(error_reply(dry_run(operation, *state, request.account, request.parameters), request_id));
-  }
-  if (!operation.changes()) {
-    const auto state = backend.snapshot();
-    return done(reply_to(operation.read(*state, request.account, request.parameters), request_id));
+  const bool filtered = request.parameters.contains("Filters");
+  const bool dry = take_dry_run(request.parameters);
+  if (dry || !operation.changes()) {
+    const auto look = [&operation, dry, state = backend.snapshot(), request = std::move(request),
+                       done = std::move(done)] {
+      if (dry) {
+        const Error outcome = dry_run(operation, *state, request.account, request.parameters);
+        return done(error_reply(outcome, request.request_id));
+      }
+      done(reply_to(operation.read(*state, request.account, request.parameters), request.request_id));
+    };
+    // Two hundred patterns on thousands of resources can take seconds, which nobody else shall wait for.
+    return filtered ? blocking(look) : look();
   }
   backend.submit(std::move(request), [request_id, done = std::move(done)](Result<Json> result) {
     done(reply_to(result, request_id));
@@ -138,7 +144,7 @@ void dispatch(http::Request request, core::Backend& backend, const RunBlocking& 
            .operation = name,
            .parameters = std::move(parameters.value()),
            .request_id = request.request_id},
-          backend, std::move(done));
+          backend, blocking, std::move(done));
 }
 
 }  // namespace caisson::netd::api

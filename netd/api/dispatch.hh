@@ -15,7 +15,8 @@ using RunBlocking = std::function<void(std::function<void()>)>;
 
 /// `done` is not necessarily called before dispatch() returns, and not necessarily on its thread.
 /// Everything but GET /metrics and GET /healthz is authenticated first, whatever it asks for (authenticate.hh). Reads
-/// are answered from the snapshot at once, changes go to Backend::submit(), inspections and metrics to `blocking`. Thread-safe as
+/// are answered from the snapshot at once, those with filters by `blocking`, as inspections and metrics are; changes go to
+/// Backend::submit(). Thread-safe as
 /// far as `backend` is.
 void dispatch(http::Request request, core::Backend& backend, const RunBlocking& blocking,
               http::ReplyHandler done);

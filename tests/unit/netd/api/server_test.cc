@@ -179,6 +179,32 @@ TEST_F(ServerTest, ErrorsHaveStatusCodeAndRequestId) {
   EXPECT_TRUE(backend_.snapshot()->vpcs.empty());
 }
 
+TEST(Dispatch, WhatMayTakeLongIsDoneElsewhere) {
+  FakeBackend backend;
+  const auto elsewhere = [&](const std::string& action, const std::string& body) {
+    int handed_over = 0;
+    bool answered = false;
+    const RunBlocking blocking = [&](const std::function<void()>& work) {
+      ++handed_over;
+      EXPECT_FALSE(answered);
+      work();
+    };
+    dispatch(
+        {.method = "POST", .target = "/v1/" + action, .headers = {}, .body = body, .operator_socket = true},
+        backend, blocking, [&](const http::Response& reply) {
+          EXPECT_TRUE(reply.status == 200 || reply.status == 412) << reply.body;
+          answered = true;
+        });
+    EXPECT_TRUE(answered);
+    return handed_over == 1;
+  };
+  EXPECT_FALSE(elsewhere("DescribeVpcs", "{}"));
+  EXPECT_TRUE(elsewhere("DescribeVpcs", R"({"Filters":[{"Name":"cidr","Values":["*a*a*b"]}]})"));
+  EXPECT_TRUE(
+      elsewhere("DescribeVpcs", R"({"DryRun":true,"Filters":[{"Name":"cidr","Values":["*a*a*b"]}]})"));
+  EXPECT_TRUE(elsewhere("Plan", "{}"));
+}
+
 TEST_F(ServerTest, NobodyWaitsForWhoReadsTheMetrics) {
   std::promise<void> entered;
   std::promise<void> released;
