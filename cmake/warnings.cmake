@@ -4,9 +4,7 @@ function(caisson_target name)
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
   target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:
     -Wall -Wextra -Wpedantic $<$<NOT:$<BOOL:${CAISSON_FUZZ}>>:-Werror> -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
-    -Wno-missing-field-initializers>
-    # A release is built on others' machines: their compiler's opinion is no reason not to install it.
-    $<$<CONFIG:Release>:-Wno-error>)
+    -Wno-missing-field-initializers>)
   # The fuzzers are built with another compiler, whose warnings are others.
   if(CAISSON_SANITIZE)
     target_compile_options(${name} PUBLIC -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
