@@ -225,14 +225,14 @@ class CommandLine {
       };
     });
     if (name != "completion") return;
-    static const std::set<std::string> kShells{"bash"};
-    command->add_option("SHELL", shell_, "Which shell.")->required()->check(CLI::IsMember(kShells));
+    static const std::set<std::string> kKnown(kShells.begin(), kShells.end());
+    command->add_option("SHELL", shell_, "Which shell.")->required()->check(CLI::IsMember(kKnown));
     command->footer("Example:\n  source <(caisson completion bash)");
   }
 
   void add_texts() {
     add_text("completion", "Prints a completion script for a shell.", "Looking",
-             [this] { return bash_completion(tree()); });
+             [this] { return completion(shell_, tree()).value_or(""); });
     add_text("internal-docs", "Prints docs/api.md.", "", api_docs);
   }
 

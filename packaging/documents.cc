@@ -36,8 +36,11 @@ bool write(const std::string& path, const std::string& text) {
 }
 
 bool write_all(const cli::CommandTree& tree, const Manual& manual, const std::string& folder) {
-  return write(folder + "/" + tree.name + "." + std::to_string(manual.section), manual_page(tree, manual)) &&
-         write(folder + "/" + tree.name + ".bash", cli::bash_completion(tree));
+  for (const char* shell : cli::kShells) {
+    if (!write(folder + "/" + tree.name + "." + shell, cli::completion(shell, tree).value_or("")))
+      return false;
+  }
+  return write(folder + "/" + tree.name + "." + std::to_string(manual.section), manual_page(tree, manual));
 }
 
 }  // namespace

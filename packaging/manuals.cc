@@ -1,5 +1,7 @@
 #include "packaging/manuals.hh"
 
+#include <utility>
+
 #include "base/version.hh"
 
 namespace caisson::packaging {
@@ -22,6 +24,28 @@ const Manual::Part kService{
         "`STOPPING=1` at a signal, and `WATCHDOG=1` by the thread that serves.",
         "The log goes to standard error. Each line that belongs to a request bears its id, which the "
         "caller gets as `x-amzn-RequestId`; bodies, headers and keys are never written."}};
+
+/// What differs between the daemons' pages.
+struct Daemon {
+  std::vector<std::string> description;
+  std::vector<Manual::Item> files;
+  std::string when_stopped;
+  std::vector<std::string> see_also;
+};
+
+Manual daemon_manual(Daemon daemon) {
+  daemon.files.push_back({"/etc/default/caisson", "Options for the systemd unit."});
+  return {.section = 8,
+          .date = kDate,
+          .version = version(),
+          .synopsis = "[OPTIONS]",
+          .description = std::move(daemon.description),
+          .parts = {{.title = "FILES", .items = std::move(daemon.files)},
+                    {.title = "SIGNALS", .items = {{"SIGTERM, SIGINT", std::move(daemon.when_stopped)}}},
+                    kService,
+                    kDaemonStatus},
+          .see_also = std::move(daemon.see_also)};
+}
 
 }  // namespace
 
@@ -49,57 +73,40 @@ Manual caisson_manual() {
 }
 
 Manual netd_manual() {
-  return {
-      .section = 8,
-      .date = kDate,
-      .version = version(),
-      .synopsis = "[OPTIONS]",
-      .description =
-          {"netd owns the network of an instance: the model of VPCs, its store, the network namespace "
-           "`caisson` with all taps, bridges and member ports, the BPF programs on them, and the nft tables. "
-           "It brings the kernel to the model at each change and at each start.",
-           "When netd ends, or is killed, all that it made stays and packets go on flowing under the same "
-           "policy; the next start takes it over. It keeps CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON and "
-           "CAP_SYS_ADMIN, and can run no program."},
-      .parts = {{.title = "FILES",
-                 .items = {{"/var/lib/caisson/netd.db",
-                            "The stored commands. With --instance NAME, caisson-NAME."},
-                           {"/run/caisson/netd.sock", "The API, for operators."},
-                           {"/run/caisson/attach.sock", "Where runnerd asks for interfaces and slots."},
-                           {"/sys/fs/bpf/caisson/", "The maps: flows, drops, slots, policies."},
-                           {"/run/netns/caisson", "The namespace of the fabric."},
-                           {"/etc/default/caisson", "Options for the systemd unit."}}},
-                {.title = "SIGNALS",
-                 .items = {{"SIGTERM, SIGINT", "Answer what was asked, and end. The datapath stays."}}},
-                kService,
-                kDaemonStatus},
-      .see_also = {"caisson(1)", "runnerd(8)", "bpftool(8)", "nft(8)", "ip-netns(8)"}};
+  return daemon_manual(
+      {.description =
+           {"netd owns the network of an instance: the model of VPCs, its store, the network namespace "
+            "`caisson` with all taps, bridges and member ports, the BPF programs on them, and the nft "
+            "tables. "
+            "It brings the kernel to the model at each change and at each start.",
+            "When netd ends, or is killed, all that it made stays and packets go on flowing under the same "
+            "policy; the next start takes it over. It keeps CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON and "
+            "CAP_SYS_ADMIN, and can run no program."},
+       .files = {{"/var/lib/caisson/netd.db", "The stored commands. With --instance NAME, caisson-NAME."},
+                 {"/run/caisson/netd.sock", "The API, for operators."},
+                 {"/run/caisson/attach.sock", "Where runnerd asks for interfaces and slots."},
+                 {"/sys/fs/bpf/caisson/", "The maps: flows, drops, slots, policies."},
+                 {"/run/netns/caisson", "The namespace of the fabric."}},
+       .when_stopped = "Answer what was asked, and end. The datapath stays.",
+       .see_also = {"caisson(1)", "runnerd(8)", "bpftool(8)", "nft(8)", "ip-netns(8)"}});
 }
 
 Manual runnerd_manual() {
-  return {
-      .section = 8,
-      .date = kDate,
-      .version = version(),
-      .synopsis = "[OPTIONS]",
-      .description =
-          {"runnerd runs functions, each environment in a microVM of its own, and speaks Lambda's API: "
-           "`aws lambda ... --endpoint-url http://127.0.0.1:4751`. The network of a microVM is a tap that "
-           "netd(8) leases; it is attached before the function runs and sealed while it is frozen.",
-           "Snapshots are in memory only, and microVMs end with runnerd; a start makes the snapshots of the "
-           "active functions again. It keeps CAP_SETUID, CAP_SETGID and CAP_KILL."},
-      .parts = {{.title = "FILES",
-                 .items = {{"/var/lib/caisson/runner.db",
-                            "The functions. With --instance NAME, caisson-NAME."},
-                           {"/var/lib/caisson/code/", "Their code, as read-only images."},
-                           {"/run/caisson/runner.sock", "The API, for operators."},
-                           {"/var/cache/caisson/", "The guest images, made by caisson-images(8)."},
-                           {"/etc/default/caisson", "Options for the systemd unit."}}},
-                {.title = "SIGNALS",
-                 .items = {{"SIGTERM, SIGINT", "Give the slots back, end the microVMs, and end."}}},
-                kService,
-                kDaemonStatus},
-      .see_also = {"caisson(1)", "netd(8)", "caisson-images(8)", "qemu-system-x86_64(1)"}};
+  return daemon_manual(
+      {.description =
+           {"runnerd runs functions, each environment in a microVM of its own, and speaks Lambda's API: "
+            "`aws lambda ... --endpoint-url http://127.0.0.1:4751`. The network of a microVM is a tap that "
+            "netd(8) leases; it is attached before the function runs and sealed while it is frozen.",
+            "Snapshots are in memory only, and microVMs end with runnerd; a start makes the snapshots of the "
+            "active functions again. It keeps CAP_SETUID, CAP_SETGID and CAP_KILL."},
+       .files = {{"/var/lib/caisson/runner.db",
+                  "The functions. With --instance NAME, caisson-NAME; the systemd unit's are in "
+                  "/var/lib/caisson/runner/."},
+                 {"/var/lib/caisson/code/", "Their code, as read-only images."},
+                 {"/run/caisson/runner.sock", "The API, for operators."},
+                 {"/var/cache/caisson/", "The guest images, made by caisson-images(8)."}},
+       .when_stopped = "Give the slots back, end the microVMs, and end.",
+       .see_also = {"caisson(1)", "netd(8)", "caisson-images(8)", "qemu-system-x86_64(1)"}});
 }
 
 }  // namespace caisson::packaging
