@@ -11,7 +11,7 @@ packages_of() {
       ;;
     test)
       echo libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev shellcheck clang-format clang-tidy \
-        ethtool iproute2 nftables tcpdump procps systemd prometheus mandoc python3-scapy python3-botocore node-aws4
+        ethtool iproute2 nftables tcpdump procps systemd mandoc zsh fish python3-scapy python3-botocore node-aws4
       ;;
     fuzz) echo clang-14 libclang-rt-14-dev ;;
     images) echo mmdebstrap squashfs-tools lz4 cpio xz-utils g++ libc6-dev libboost1.81-dev nlohmann-json3-dev ;;
@@ -54,6 +54,23 @@ apt_install() {
     fi
   fi
   return "$status"
+}
+
+# fetch_promtool FOLDER: promtool alone of Debian's prometheus. The package would start a server where systemd is PID 1, and
+# at each boot from then on; so it is unpacked, not installed.
+fetch_promtool() {
+  local folder=$1 work
+  [[ ! -x $folder/promtool ]] || return 0
+  work=$(mktemp -d)
+  chmod 0755 "$work"
+  (
+    cd "$work" || exit
+    apt_get -o APT::Sandbox::User=root download prometheus ||
+      { apt_get update && apt_get -o APT::Sandbox::User=root download prometheus; }
+    dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool
+  )
+  install -D "$work/usr/bin/promtool" "$folder/promtool"
+  rm -r "$work"
 }
 
 # install_packages PURPOSE...: only what is missing.

@@ -47,6 +47,8 @@ test_layers() {
   configure dev -DCAISSON_TESTS=ON
   build_targets "$BUILD"
   if has_layer e2e "$@"; then
+    step promtool "promtool in ${BUILD##*/}/" fetch_promtool "$BUILD/tools"
+    own "$BUILD/tools"
     cmd_images --tests
   elif has_layer bench "$@"; then
     cmd_images

@@ -1,8 +1,12 @@
 """What an operator has of the daemons: logs that follow a request, metrics, `caisson doctor`, and a start by sockets."""
 
+import base64
+import hashlib
+import hmac
 import json
 import os
 import subprocess
+import time
 
 import harness
 
@@ -11,6 +15,8 @@ import json, os
 def handler(event, context):
     return {"length": len(os.environ["TOKEN"]) + len(event["secret"])}
 """
+# Unpacked by ./dev: an installed prometheus would be a service.
+PROMTOOL = os.path.join(os.environ.get("CAISSON_BUILD", os.path.join(harness.ROOT, "build")), "tools", "promtool")
 SECRETS = ("kuh7ohz8ieNgah", "eeD9aeghoo5ahr")
 
 
@@ -54,7 +60,7 @@ class Operations(harness.LabCase):
         self.addCleanup(connection.close)
         connection.request("GET", "/metrics")
         text = connection.getresponse().read().decode()
-        done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+        done = subprocess.run([PROMTOOL, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
         self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
         described = {line.split()[2] for line in text.splitlines() if line.startswith("# HELP ")}
         self.assertEqual(described, {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")})
@@ -80,14 +86,47 @@ class Operations(harness.LabCase):
         self.assertEqual((status, body["RequestID"]), (400, refused))
         self.assertTrue(any("POST /v1/CreateVpc: 400" in line for line in self.messages("netd", refused)))
 
-        for daemon in ("netd", "runnerd"):
-            with open(f"{self.lab.run}/{daemon}.log", encoding="utf-8") as file:
-                text = file.read()
-            for secret in SECRETS:
-                self.assertNotIn(secret, text)
-
+        self.check_logs_lack(*SECRETS)
         self.check_metrics("netd.sock", "caisson_slots", "caisson_leaked_objects")
         self.check_metrics("runner.sock", "caisson_invocations_total", "caisson_invocation_seconds", "caisson_netd_connected")
+
+    def test_no_log_holds_a_key_or_a_signature(self):
+        """Signed requests to both daemons, by the right key and by a wrong one, with the log at its most talkative."""
+        key = self.lab.caisson("account", "create", "told", "--no-profile")["AccessKey"]
+        wrong = key["SecretAccessKey"][::-1]
+        sent = []
+        for secret, wanted in ((key["SecretAccessKey"], (200,)), (wrong, (401, 403))):
+            client = self.lab.tool(self.lab.host, "signed_client.py", key["AccessKeyId"], secret)
+            for service, method, url in (("ec2", "POST", "http://127.0.0.1:4750/v1/DescribeVpcs"),
+                                         ("lambda", "GET", "http://127.0.0.1:4751/2015-03-31/functions")):
+                asked = {"service": service, "method": method, "url": url, "tell": True,
+                         "headers": {"X-Told": SECRETS[0]}, "body": "{}" if method == "POST" else ""}
+                client.process.stdin.write(json.dumps(asked) + "\n")
+                client.process.stdin.flush()
+                reply = client.line()
+                self.assertIn(reply["status"], wanted, reply)
+                sent.append(reply["sent"]["Authorization"])
+        # The positive control: the requests are in the logs.
+        self.assertTrue(any("DescribeVpcs: 200" in line["message"] for line in self.log("netd")))
+        self.assertTrue(any("ListFunctions: GET" in line["message"] for line in self.log("runnerd")))
+        with open(f"{self.lab.state}/sealing.key", "rb") as file:
+            sealing = file.read()
+        signing = b"AWS4" + key["SecretAccessKey"].encode()
+        derived = []
+        for part in (time.strftime("%Y%m%d", time.gmtime()), "us-east-1", "ec2", "aws4_request"):
+            signing = hmac.new(signing, part.encode(), hashlib.sha256).digest()
+            derived += [signing.hex(), base64.b64encode(signing).decode()]
+        self.check_logs_lack(key["SecretAccessKey"], wrong, key["AccessKeyId"], SECRETS[0], *sent,
+                             *(header.rpartition("Signature=")[2] for header in sent), "AWS4-HMAC-SHA256", "Credential=",
+                             sealing.hex(), base64.b64encode(sealing).decode(), *derived)
+
+    def check_logs_lack(self, *secrets):
+        for daemon in ("netd", "runnerd"):
+            with open(f"{self.lab.run}/{daemon}.log", encoding="utf-8") as file:
+                text = file.read().lower()
+            for secret in secrets:
+                self.assertGreater(len(secret), 10)
+                self.assertNotIn(secret.lower(), text)
 
     def test_the_doctor_says_what_is_amiss(self):
         checks = self.doctor()

@@ -1,7 +1,7 @@
 """HTTP requests signed by botocore: a JSON object a line in, one a line out. Arguments: ACCESS_KEY SECRET.
 
 In: service, url, method, body, and optionally headers. Out: status, headers and body as text; without `service` the
-request goes unsigned."""
+request goes unsigned. With `tell` the reply has the headers that were sent, too."""
 
 import http.client
 import json
@@ -24,8 +24,9 @@ def answer(asked, credentials):
         target = place.path + ("?" + place.query if place.query else "")
         connection.request(asked["method"], target, asked.get("body", "").encode(), dict(request.headers.items()))
         reply = connection.getresponse()
-        return {"status": reply.status, "headers": {name.lower(): value for name, value in reply.getheaders()},
+        told = {"status": reply.status, "headers": {name.lower(): value for name, value in reply.getheaders()},
                 "body": reply.read().decode()}
+        return {**told, "sent": dict(request.headers.items())} if asked.get("tell") else told
     finally:
         connection.close()
 
