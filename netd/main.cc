@@ -1,6 +1,8 @@
 // netd: the network's daemon. This file only reads options and wires the parts.
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
@@ -39,6 +41,17 @@ Status listen_tcp(api::Server& server, const std::string& text) {
   }
   TRYV(server.http().listen_tcp(text.substr(0, colon), static_cast<std::uint16_t>(std::stoul(port))));
   return ok();
+}
+
+/// Whom a socket was made for that was passed: the owner of its file, unless we were told.
+unsigned runner_of(const Fd& socket, unsigned told) {
+  sockaddr_un address{};
+  socklen_t size = sizeof address;
+  struct stat file {};
+  if (told != 0 || ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+      size <= sizeof(sa_family_t) || ::stat(address.sun_path, &file) != 0)
+    return told;
+  return file.st_uid;
 }
 
 /// The sockets that systemd passed, by what they are for. Missing ones are made.
@@ -98,12 +111,13 @@ Status run(Options options) {
   if (!listeners.attach) {
     TRY(listeners.attach, attach::Server::listen(options.run_dir + "/attach.sock", options.runner_uid));
   }
+  const unsigned runner_uid = runner_of(listeners.attach, options.runner_uid);
   TRYV(drop_privileges());
   TRY(auto store, core::Store::open(options.state_dir + "/netd.db"));
   TRY(auto fabric, core::Fabric::open({.instance = options.instance, .slots = options.slots}));
   TRY(auto daemon,
       core::Daemon::start(std::move(store), std::move(fabric), options.state_dir + "/sealing.key"));
-  const auto attachments = attach::Server::start(*daemon, std::move(listeners.attach), options.runner_uid);
+  const auto attachments = attach::Server::start(*daemon, std::move(listeners.attach), runner_uid);
 
   boost::asio::io_context io(1);
   api::Server server(io, *daemon);

@@ -16,7 +16,8 @@ void describe(CLI::App& app, Options& options) {
   app.add_option("--run-dir", options.run_dir, "Folder of the sockets [/run/caisson[-INSTANCE]]");
   app.add_option("--listen-tcp", options.listen_tcp,
                  "ADDRESS:PORT for the API, for requests that are signed with an access key");
-  app.add_option("--runner-uid", options.runner_uid, "User id of runnerd, who may use attach.sock")
+  app.add_option("--runner-uid", options.runner_uid,
+                 "User id of runnerd, who may use attach.sock; 0: root, or who owns a socket that was passed")
       ->capture_default_str();
   app.add_option("--log-format", options.log_format, "How lines on standard error look: text, or json")
       ->capture_default_str()

@@ -160,6 +160,7 @@ Status run(const Options& options) {
   TRYV(cgroups->start_cleaner());
   TRYV(cgroups->enter());
   TRYV(keep_only_needed_capabilities());
+  TRYV(become_only(options.uid_base, options.uid_base + options.uid_count - 1));
   TRY(const auto registry, Registry::open(options.state_dir + "/runner.db"));
   TRY(const CodeStore code, open_code_store(options, cgroups->helpers_fd()));
 

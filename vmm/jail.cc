@@ -1,6 +1,7 @@
 #include "vmm/jail.hh"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/mount.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -11,6 +12,7 @@
 #include <cerrno>
 #include <set>
 
+#include "base/capabilities.hh"
 #include "base/fd.hh"
 
 namespace caisson::vmm {
@@ -117,7 +119,7 @@ std::uint64_t jail_clone_flags() {
 Status map_users(pid_t child, std::uint32_t uid, const std::vector<std::uint32_t>& groups) {
   const std::string folder = "/proc/" + std::to_string(child);
   // Who may not choose groups gives up the choice for the child (user_namespaces(7)).
-  if (::geteuid() != 0) {
+  if (!has_capability(CAP_SETGID)) {
     TRYV(write_whole(folder + "/setgroups", "deny"));
   }
   std::set<std::uint32_t> all(groups.begin(), groups.end());

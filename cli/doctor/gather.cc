@@ -119,15 +119,17 @@ void add_file(const std::string& path, std::vector<File>& files) {
 
 std::vector<File> find_files(const std::string& name) {
   std::vector<File> files;
-  const std::string state = "/var/lib/" + name;
-  add_file(state, files);
-  std::error_code failed;
-  std::vector<std::string> inside;
-  for (const auto& entry : std::filesystem::directory_iterator(state, failed))
-    inside.push_back(entry.path().string());
-  std::sort(inside.begin(), inside.end());
-  for (const auto& path : inside) {
-    if (!std::filesystem::is_directory(path, failed)) add_file(path, files);
+  // In a unit runnerd has a folder of its own in it.
+  for (const std::string& state : {"/var/lib/" + name, "/var/lib/" + name + "/runner"}) {
+    add_file(state, files);
+    std::error_code failed;
+    std::vector<std::string> inside;
+    for (const auto& entry : std::filesystem::directory_iterator(state, failed))
+      inside.push_back(entry.path().string());
+    std::sort(inside.begin(), inside.end());
+    for (const auto& path : inside) {
+      if (!std::filesystem::is_directory(path, failed)) add_file(path, files);
+    }
   }
   for (const char* socket : {"/netd.sock", "/attach.sock", "/runner.sock"})
     add_file("/run/" + name + socket, files);

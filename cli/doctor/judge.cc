@@ -13,6 +13,7 @@ constexpr std::uint64_t kLeastMemory = 512 * kMiB;
 constexpr std::uint64_t kLeastSpace = 1024 * kMiB;
 constexpr std::uint64_t kLeastFiles = 4096;
 constexpr unsigned kOthers = 0077;
+constexpr unsigned kOthersOfFolders = 0066;
 
 using Findings = std::vector<Finding>;
 
@@ -162,12 +163,17 @@ void judge_files(const Facts& facts, Findings& findings) {
     constexpr const char* kDigits = "01234567";
     finding.found = {kDigits[file.mode >> 6 & 7], kDigits[file.mode >> 3 & 7], kDigits[file.mode & 7]};
     finding.found += " of uid " + std::to_string(file.uid);
-    // A socket is open to the group that an operator chose, never to everybody.
-    const unsigned closed = file.is_socket ? 0007U : kOthers;
+    // A socket is open to the group that an operator chose, never to everybody. A folder that others may pass through
+    // but not list shows them nothing but what is open itself.
+    const unsigned closed = file.is_socket ? 0007U : file.is_folder ? kOthersOfFolders : kOthers;
     if ((file.mode & closed) != 0) {
       finding.status = Status::kFailure;
       finding.advice =
-          std::string("chmod ") + (file.is_socket ? "o=" : "go=") + " " + file.path +
+          std::string("chmod ") +
+          (file.is_socket   ? "o="
+           : file.is_folder ? "go-rw"
+                            : "go=") +
+          " " + file.path +
           (file.is_folder ? "" : "; others may have read it: make new access keys if it holds any");
     }
     findings.push_back(std::move(finding));

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -12,6 +13,8 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+
+#include "base/capabilities.hh"
 
 namespace caisson::runner {
 
@@ -71,7 +74,7 @@ Result<Child> Child::spawn(const ChildSpec& spec) {
   for (const std::string& argument : spec.arguments)
     argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
-  const bool change_user = ::geteuid() == 0;
+  const bool change_user = has_capability(CAP_SETUID);
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return Error::system(errno, "start", spec.arguments.front());
