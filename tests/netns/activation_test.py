@@ -1,5 +1,6 @@
 """netd as systemd runs it: sockets that are open before it, readiness, the watchdog, the unit's capabilities, and a stop
-that leaves the datapath. PID 1 here is no systemd: its protocols are spoken by the test and by systemd-socket-activate."""
+that leaves the datapath. Its protocols are spoken by the test and by systemd-socket-activate: systemd itself is PID 1 in
+e2e.package.systemd."""
 
 import json
 import os
@@ -47,7 +48,7 @@ class Activated(Network):
         os.makedirs(self.programs, exist_ok=True)  # a run that was killed left it
         os.makedirs(self.run, exist_ok=True)
         shutil.copy(os.path.join(BUILD, "bin", "netd"), self.programs)
-        # As the unit's ExecStartPre does.
+        # As caisson-fabric.service does.
         run("ip", "netns", "add", self.fabric)
 
     def command(self, *before):
