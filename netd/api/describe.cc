@@ -11,6 +11,49 @@ constexpr std::size_t kMostFilterValues = 200;
 constexpr int kSmallestPage = 5;
 constexpr int kLargestPage = 1000;
 
+/// What stands between two stars of a pattern.
+struct Segment {
+  std::string text;
+  std::string any;  ///< as long as `text`: where it is 1, any character fits
+  bool has_any = false;
+
+  void add(char c, bool is_any) {
+    text += c;
+    any += is_any ? '\1' : '\0';
+    has_any |= is_any;
+  }
+  /// `in` has room for it there.
+  [[nodiscard]] bool is_at(std::string_view in, std::size_t at) const {
+    if (!has_any) return in.compare(at, text.size(), text) == 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      if (any[i] == 0 && in[at + i] != text[i]) return false;
+    }
+    return true;
+  }
+  [[nodiscard]] std::size_t find(std::string_view in, std::size_t at) const {
+    if (!has_any) return in.find(text, at);
+    for (; at + text.size() <= in.size(); ++at) {
+      if (is_at(in, at)) return at;
+    }
+    return std::string_view::npos;
+  }
+};
+
+std::vector<Segment> segments_of(std::string_view pattern) {
+  std::vector<Segment> segments(1);
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const bool escaped = pattern[i] == '\\' && i + 1 < pattern.size();
+    if (escaped) {
+      segments.back().add(pattern[++i], false);
+    } else if (pattern[i] == '*') {
+      segments.emplace_back();
+    } else {
+      segments.back().add(pattern[i], pattern[i] == '?');
+    }
+  }
+  return segments;
+}
+
 bool any_matches(const Values& patterns, const Values& values) {
   return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
     return std::any_of(values.begin(), values.end(),
@@ -34,28 +77,21 @@ bool is_tag_filter(const std::string& name) {
 }  // namespace
 
 bool matches(std::string_view pattern, std::string_view text) {
-  // Greedy with one place to come back to: after the last star, at the text it has eaten so far.
-  std::size_t p = 0;
-  std::size_t t = 0;
-  std::size_t star = std::string_view::npos;
-  std::size_t eaten = 0;
-  while (t < text.size()) {
-    const bool escaped = p + 1 < pattern.size() && pattern[p] == '\\';
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      eaten = t;
-    } else if (p < pattern.size() &&
-               (escaped ? pattern[p + 1] == text[t] : pattern[p] == '?' || pattern[p] == text[t])) {
-      p += escaped ? 2 : 1;
-      ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++eaten;
-    } else {
-      return false;
-    }
+  const auto segments = segments_of(pattern);
+  const Segment& head = segments.front();
+  const Segment& tail = segments.back();
+  if (segments.size() == 1) return head.text.size() == text.size() && head.is_at(text, 0);
+  if (text.size() < head.text.size() + tail.text.size()) return false;
+  const std::size_t end = text.size() - tail.text.size();
+  if (!head.is_at(text, 0) || !tail.is_at(text, end)) return false;
+  // The leftmost place of each segment leaves the most for those that follow.
+  std::size_t at = head.text.size();
+  for (std::size_t i = 1; i + 1 < segments.size(); ++i) {
+    at = segments[i].find(text.substr(0, end), at);
+    if (at == std::string_view::npos) return false;
+    at += segments[i].text.size();
   }
-  return pattern.find_first_not_of('*', p) == std::string_view::npos;
+  return true;
 }
 
 Result<Query> Query::parse(const Json& parameters, const std::string& ids_member, std::string_view id_prefix,

@@ -13,7 +13,7 @@
 namespace caisson::netd::api {
 
 /// Does `text` match `pattern`, in which * stands for any text, ? for one character, and \ takes the meaning
-/// off the next character? Linear in the product of the lengths at worst.
+/// off the next character? A pattern without ? is looked for as text is; at worst it is the product of the lengths.
 bool matches(std::string_view pattern, std::string_view text);
 
 /// The values that a resource has for a filter.

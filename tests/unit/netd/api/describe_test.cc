@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
+
 #include "tests/unit/netd/api/world.hh"
 
 namespace caisson::netd::api {
@@ -13,12 +15,14 @@ TEST(Matches, HasEc2sWildcards) {
     const char* text;
     bool expected;
   } cases[] = {
-      {"", "", true},         {"", "a", false},     {"a", "a", true},           {"a", "A", false},
-      {"*", "", true},        {"*", "abc", true},   {"a*", "abc", true},        {"*c", "abc", true},
-      {"a*c", "abc", true},   {"a*c", "ac", true},  {"a*b*c", "aXbYbZc", true}, {"a*d", "abc", false},
-      {"?", "", false},       {"a?c", "abc", true}, {"a?", "a", false},         {"\\*", "*", true},
-      {"\\*", "a", false},    {"a\\?", "a?", true}, {"a\\?", "ab", false},      {"**a**", "bab", true},
-      {"*\\**", "x*y", true}, {"abc", "ab", false}, {"\\", "\\", true}};
+      {"", "", true},         {"", "a", false},       {"a", "a", true},           {"a", "A", false},
+      {"*", "", true},        {"*", "abc", true},     {"a*", "abc", true},        {"*c", "abc", true},
+      {"a*c", "abc", true},   {"a*c", "ac", true},    {"a*b*c", "aXbYbZc", true}, {"a*d", "abc", false},
+      {"?", "", false},       {"a?c", "abc", true},   {"a?", "a", false},         {"\\*", "*", true},
+      {"\\*", "a", false},    {"a\\?", "a?", true},   {"a\\?", "ab", false},      {"**a**", "bab", true},
+      {"*\\**", "x*y", true}, {"abc", "ab", false},   {"\\", "\\", true},         {"ab*ba", "aba", false},
+      {"a*a", "a", false},    {"*?b*c", "abc", true}, {"*?b*c", "bc", false},     {"**", "", true},
+      {"a*?", "a", false},    {"a*?", "ab", true},    {"*ab*ab", "abab", true},   {"*ab*ab", "ab", false}};
   for (const auto& c : cases)
     EXPECT_EQ(matches(c.pattern, c.text), c.expected) << c.pattern << " " << c.text;
 }
@@ -29,6 +33,12 @@ TEST(Matches, HostilePatternsDoNotTakeLong) {
   for (int i = 0; i < 1000; ++i)
     stars += "*a";
   EXPECT_FALSE(matches(stars + "b", std::string(4000, 'a')));
+  // Of one star, too: the product of the lengths would be eight seconds, a search takes some milliseconds.
+  const std::string late = "*" + std::string(2000, 'a') + "b";
+  const std::clock_t begin = std::clock();
+  for (int i = 0; i < 1000; ++i)
+    EXPECT_FALSE(matches(late, std::string(4000, 'a')));
+  EXPECT_LT(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC, 1);
 }
 
 std::vector<std::string> ids(const Json& reply, const char* list, const char* id) {
