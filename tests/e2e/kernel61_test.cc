@@ -13,7 +13,7 @@ class Kernel61 : public testing::Test {
     std::istringstream programs(KERNEL61_PROGRAMS);
     for (std::string path; std::getline(programs, path, ':');)
       cargo.add_program(path);
-    for (const char* path : {"tests/netns", "tests/e2e/harness.py"})
+    for (const char* path : {"tests/netns", "tests/e2e/harness.py", "tests/e2e/tools", "tests/e2e/attacks"})
       cargo.add_source(path);
     machine_ = std::make_unique<Machine>(cargo.pack());
   }
@@ -36,10 +36,18 @@ TEST_F(Kernel61, TheProgramsLoadAndDecide) {
     EXPECT_EQ(machine_->run({test, "--gtest_brief=1"}), 0) << test;
 }
 
-/// netd itself: VPCs, subnets and members through its API, real packets between them, an empty plan, nothing left.
+/// netd itself: VPCs, subnets and members through its API, real packets between them, an empty plan, nothing left; and
+/// datagrams in fragments, and ICMP errors, through every way.
 TEST_F(Kernel61, NetdBuildsAndClearsItsNetworks) {
-  for (const char* test : {"tests/netns/members_test.py", "tests/netns/slots_test.py"})
+  for (const char* test :
+       {"tests/netns/members_test.py", "tests/netns/slots_test.py", "tests/netns/large_datagrams_test.py"})
     EXPECT_EQ(machine_->run({"python3", std::string("/var/task/") + test}), 0) << test;
+}
+
+/// What a member can put on its wire: nothing of it arrives, each with its reason counted.
+TEST_F(Kernel61, AttacksOfAMemberFail) {
+  EXPECT_EQ(machine_->run({"python3", "/var/task/tests/e2e/attacks/member_test.py", "Member.test_its_wire"}),
+            0);
 }
 
 /// runnerd's groups on the version that this machine may not have.

@@ -11,9 +11,11 @@ import os
 import sys
 import threading
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path[:0] = [os.path.join(TESTS, "e2e"), os.path.join(TESTS, "netns")]
 
 import harness
+import network
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.l2 import ARP, Dot1Q, Ether, GRE
 from scapy.packet import Raw
@@ -79,6 +81,10 @@ class AttackCase(harness.LabCase):
     TEST_IMAGES = True
     PORT = "cs"  # the devices of the attacker: those of functions, or a member's
     maxDiff = None
+
+    def new_lab(self):
+        """In a microVM, on whose kernel netd is tried, there are no further microVMs: netd alone."""
+        return network.Network(self.INSTANCE) if "CAISSON_NETD_ALONE" in os.environ else super().new_lab()
 
     def setUp(self):
         super().setUp()

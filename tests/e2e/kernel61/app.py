@@ -12,6 +12,7 @@ ENVIRONMENT = {
     "PATH": f"{TASK}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LD_LIBRARY_PATH": f"{TASK}/lib",
     "CAISSON_BUILD": TASK,
+    "CAISSON_NETD_ALONE": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
     "HOME": "/tmp",
 }

@@ -161,14 +161,19 @@ TEST_F(BootRestore, ClonesDifferInPortsAndKernelUuidsAndHaveTheTimeOfTheirRestor
 }
 
 TEST_F(BootRestore, ManyClonesStartAtOnce) {
-  std::vector<std::string> seen(6);
+  std::vector<nlohmann::json> answers(6);
   std::vector<std::thread> threads;
-  for (std::string& value : seen) {
-    threads.emplace_back([&value] { value = clone()->response("r-1", nlohmann::json::object()).at("uuid"); });
+  for (nlohmann::json& answer : answers) {
+    threads.emplace_back([&answer] { answer = clone()->response("r-1", nlohmann::json::object()); });
   }
   for (std::thread& thread : threads)
     thread.join();
-  EXPECT_EQ(std::set<std::string>(seen.begin(), seen.end()).size(), seen.size());
+  for (const char* member : {"random", "uuid", "urandom", "ssl"}) {
+    std::set<nlohmann::json> seen;
+    for (const nlohmann::json& answer : answers)
+      seen.insert(answer.at(member));
+    EXPECT_EQ(seen.size(), answers.size()) << member;
+  }
 }
 
 TEST_F(BootRestore, TheClockIsTheHostsAfterARestoreAndAfterAThaw) {
