@@ -40,6 +40,11 @@ Result<qmp::Message> QmpClient::receive_or_fail(Deadline deadline, std::string_v
   return message;
 }
 
+Status QmpClient::check_time(Deadline deadline, std::string_view what) {
+  if (std::chrono::steady_clock::now() < deadline) return ok();
+  return fail(timed_out(what));
+}
+
 Status QmpClient::send(std::string_view line, Deadline deadline) {
   for (;;) {
     TRYV(write_some(socket_.get(), line));
@@ -86,6 +91,7 @@ Status QmpClient::pass_fd(std::string_view name, const Fd& fd, Deadline deadline
 Result<std::string> QmpClient::await_return(std::int64_t id, std::string_view command, Deadline deadline) {
   const std::string what = "answer to QMP " + std::string(command);
   for (;;) {
+    TRYV(check_time(deadline, what));
     TRY(auto message, receive_or_fail(deadline, what));
     if (auto* event = std::get_if<qmp::Event>(&message)) {
       keep(std::move(*event));
@@ -108,6 +114,7 @@ Result<std::string> QmpClient::wait_event(std::string_view name, Deadline deadli
       events_.pop_front();
       if (event.name == name) return std::move(event.data);
     }
+    TRYV(check_time(deadline, what));
     TRY(auto message, receive_or_fail(deadline, what));
     auto* event = std::get_if<qmp::Event>(&message);
     if (event == nullptr)

@@ -41,6 +41,8 @@ class QmpClient {
 
   Result<qmp::Message> receive(Deadline deadline, std::string_view what);
   Result<qmp::Message> receive_or_fail(Deadline deadline, std::string_view what);
+  /// A QEMU that sends events without end must not hold us: reading them never waits.
+  Status check_time(Deadline deadline, std::string_view what);
   Status send(std::string_view line, Deadline deadline);
   Result<std::string> await_return(std::int64_t id, std::string_view command, Deadline deadline);
   Error fail(Error error);

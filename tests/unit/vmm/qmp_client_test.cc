@@ -55,6 +55,16 @@ TEST_F(QmpClientTest, NegotiatesAndExecutes) {
   EXPECT_EQ(client_->execute("query-status", later()).value(), R"({"running":true})");
 }
 
+TEST_F(QmpClientTest, WhatIsThereIsNotReadBeyondTheDeadline) {
+  negotiate();
+  // Of a QEMU that sends events faster than they are read there is always more.
+  say("{\"event\": \"STOP\"}\n{\"event\": \"STOP\"}\n{\"return\": {}, \"id\": 2}\n");
+  const auto answer = client_->execute("stop", std::chrono::steady_clock::now());
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, "Timeout");
+  EXPECT_EQ(client_->wait_event("STOP", later()).error().code, "Timeout");
+}
+
 TEST_F(QmpClientTest, EventsAmongTheAnswersAreKept) {
   negotiate();
   say("{\"event\": \"STOP\"}\n{\"event\": \"MIGRATION\", \"data\": {\"status\": \"setup\"}}\n{\"return\": "
