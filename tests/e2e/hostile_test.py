@@ -234,6 +234,9 @@ class Hostile(harness.LabCase):
         self.block([])  # thaws it
         for thread in threads:
             thread.start()
+        # Not while they start, which is the daemon's work for any function, and for their first 100 ms.
+        while not self.under_way([thread for thread in threads if thread.is_alive()]):
+            self.block([])
         while any(thread.is_alive() for thread in threads):
             self.block(disturbed)
             with self.others_stopped():
@@ -242,6 +245,18 @@ class Hostile(harness.LabCase):
             thread.join()
         for index, abuse in enumerate(abuses):
             self.check_answer(abuse, answers[index])
+
+    def under_way(self, threads):
+        """Are as many of the others' groups capped as there are invocations?"""
+        return sum(self.is_capped(user) for user, pid in self.lab.machines().items() if pid != self.victims) >= len(
+            [thread for thread in threads if thread.is_alive()])
+
+    def is_capped(self, user):
+        for path in self.lab.groups():
+            if path.endswith(f"/vm-{user}") and os.path.exists(f"{path}/cpu.idle"):
+                with contextlib.suppress(OSError), open(f"{path}/cpu.idle", encoding="ascii") as text:
+                    return text.read().strip() == "1"
+        return False
 
     @contextlib.contextmanager
     def others_stopped(self):
