@@ -9,7 +9,7 @@
 #include <linux/types.h>
 
 // Raised with every change of this file: pins of another version are not reused.
-#define CAISSON_ABI_VERSION 3
+#define CAISSON_ABI_VERSION 4
 
 #define CAISSON_ID_SIZE 24  // "eni-" and 17 digits, and a NUL; a multiple of 8
 
@@ -59,7 +59,8 @@
   X(NO_FLOW)        /* to a function, outside of a flow that this very slot began */ \
   X(PORT_EXHAUSTED) /* no free port in the slot's block */                           \
   X(CT_FULL)        /* the network interface has its full number of flows */         \
-  X(UNMARKED)       /* to a port, not by our programs */
+  X(UNMARKED)       /* to a port, not by our programs */                             \
+  X(CT_ACCOUNT)     /* the account has its share of all flows */
 
 enum caisson_reason {
 #define CAISSON_ENUMERATOR(name) CAISSON_##name,
@@ -101,6 +102,7 @@ struct caisson_eni_key {
 
 // enis: key struct caisson_eni_key.
 struct caisson_eni {
+  __u64 account;  // its 12 digits as a number
   __u32 number;
   __u32 subnet;
   __u32 group_set;
@@ -109,6 +111,7 @@ struct caisson_eni {
   __u8 mac[6];
   __u8 pad[2];
   char id[CAISSON_ID_SIZE];
+  __u8 pad2[4];
 };
 
 // identities: key the network interface's number, value struct caisson_eni_key.
@@ -175,6 +178,7 @@ struct caisson_flow_key {
 };
 struct caisson_conntrack {
   __u64 last_seen;  // bpf_ktime_get_ns()
+  __u64 account;    // whose share the entry is of
   __u32 slot;       // ifindex of the slot that began it, 0 for members
   __u32 epoch;
   __u8 direction;  // in which it began
@@ -189,7 +193,18 @@ struct caisson_conntrack {
 // eni_flows: entries of conntrack that a network interface ever had; eni_freed: those of them that netd has removed.
 // Key its number. Two counts, so that each has one writer; the difference has a limit.
 #define CAISSON_FLOWS_PER_ENI 4096
-#define CAISSON_CONNTRACK_ENTRIES 262144
+
+// account_flows, account_freed: the same of an account, by its number; made by the programs with its first flow. Of the
+// map's entries each account has some that nobody else gets. Beyond them it takes of those that all have in common, as
+// long as it holds fewer of these than are left: what one account takes, however many interfaces it has, leaves others
+// room, and their own entries in any case. CAISSON_COMMON is the key of those that are taken in common.
+#define CAISSON_CONNTRACK_ENTRIES 1048576
+#define CAISSON_ACCOUNTS 1024  // that have network interfaces: vpc/model/quotas.hh
+#define CAISSON_FLOWS_PER_ACCOUNT 512
+// What an instant's counting may be late by stays free.
+#define CAISSON_COMMON_FLOWS \
+  (CAISSON_CONNTRACK_ENTRIES - CAISSON_ACCOUNTS * CAISSON_FLOWS_PER_ACCOUNT - 65536)
+#define CAISSON_COMMON 0xffffffffffffffffull
 
 // fragments: the datagrams of which a program has let the first fragment pass. A device has CAISSON_FRAGMENT_CELLS for
 // each place, chosen by the IP id, so that its datagrams can push out none but its own.
@@ -294,13 +309,13 @@ static inline __u64 caisson_idle_time(const struct caisson_conntrack* entry, __u
 #endif
 CAISSON_SIZE(caisson_slot, 48);
 CAISSON_SIZE(caisson_eni_key, 8);
-CAISSON_SIZE(caisson_eni, 52);
+CAISSON_SIZE(caisson_eni, 64);
 CAISSON_SIZE(caisson_block_key, 12);
 CAISSON_SIZE(caisson_class_key, 16);
 CAISSON_SIZE(caisson_rule_key, 24);
 CAISSON_SIZE(caisson_route_key, 12);
 CAISSON_SIZE(caisson_flow_key, 16);
-CAISSON_SIZE(caisson_conntrack, 48);
+CAISSON_SIZE(caisson_conntrack, 56);
 CAISSON_SIZE(caisson_fragment_key, 8);
 CAISSON_SIZE(caisson_fragment, 32);
 CAISSON_SIZE(caisson_audit_key, 20);

@@ -197,7 +197,8 @@ static __noinline int begin_flow(const struct sender* sender, const struct packe
                                  const struct caisson_rule* rule, __u32 inner_port, int replaces) {
   if (!sender || !packet || !rule) return CAISSON_CT_FULL;
   const struct caisson_flow_key key = flow_key(sender->eni, packet, CAISSON_EGRESS);
-  struct caisson_conntrack fresh = {.last_seen = bpf_ktime_get_ns(), .direction = CAISSON_EGRESS};
+  struct caisson_conntrack fresh = {
+      .last_seen = bpf_ktime_get_ns(), .account = sender->eni->account, .direction = CAISSON_EGRESS};
   if (sender->slot) {
     fresh.slot = sender->device;
     fresh.epoch = sender->slot->epoch;

@@ -47,7 +47,8 @@ static __always_inline int deliver_to_member(struct __sk_buff* skb, __u32 vpc, c
     if (packet->part == CAISSON_LATER_FRAGMENT) return drop(skb, CAISSON_FRAGMENT);
     rule = admitting_rule(vpc, eni->group_set, CAISSON_INGRESS, packet->source, packet);
     if (!rule) return verdict(skb, packet, eni, CAISSON_INGRESS, CAISSON_SG_INGRESS, 0);
-    struct caisson_conntrack fresh = {.last_seen = bpf_ktime_get_ns(), .direction = CAISSON_INGRESS};
+    struct caisson_conntrack fresh = {
+        .last_seen = bpf_ktime_get_ns(), .account = eni->account, .direction = CAISSON_INGRESS};
     __builtin_memcpy(fresh.rule, rule->id, CAISSON_ID_SIZE);
     reason = open_flow(&key, &fresh, entry != 0);
   }

@@ -49,12 +49,26 @@ bool is_gone(const kernel::Datapath& datapath, const Table& eni_flows, const std
   return !eni_flows.contains(number) && datapath.get("eni_flows", number).empty();
 }
 
+std::uint64_t number_at(const kernel::Datapath& datapath, const char* map, const std::string& key) {
+  const std::string found = datapath.get(map, key);
+  return found.empty() ? 0 : value_of<std::uint64_t>(found);
+}
+
+Status give_back(const kernel::Datapath& datapath, const char* map,
+                 const std::map<std::string, std::uint64_t>& freed) {
+  for (const auto& [key, count] : freed) {
+    TRYV(datapath.put(map, key, bytes_of(number_at(datapath, map, key) + count)));
+  }
+  return ok();
+}
+
 /// Entries that no longer hold, or whose network interface is gone. `eni_flows` has the interfaces that there are.
 Status sweep_conntrack(const kernel::Datapath& datapath, const Table& eni_flows, std::uint64_t time,
                        kernel::Datapath::Cursor& cursor) {
   TRY(const auto slots, datapath.dump("slots"));
   std::vector<std::string> expired;
   std::map<std::string, std::uint64_t> freed;
+  std::map<std::string, std::uint64_t> freed_of_accounts;
   TRYV(datapath.visit_some(
       "conntrack", kMostEntries, cursor, [&](std::string_view key, std::string_view value) {
         const auto flow = value_of<caisson_flow_key>(key);
@@ -64,14 +78,51 @@ Status sweep_conntrack(const kernel::Datapath& datapath, const Table& eni_flows,
         const bool gone = is_gone(datapath, eni_flows, number);
         if (holds && !gone) return;
         expired.emplace_back(key);
+        ++freed_of_accounts[bytes_of(entry.account)];
         if (!gone) ++freed[number];
       }));
   TRYV(datapath.erase_all("conntrack", expired));
-  for (const auto& [number, count] : freed) {
-    const std::string before = datapath.get("eni_freed", number);
-    TRYV(datapath.put("eni_freed", number, bytes_of(value_of<std::uint64_t>(before) + count)));
+  TRYV(give_back(datapath, "eni_freed", freed));
+  return give_back(datapath, "account_freed", freed_of_accounts);
+}
+
+/// How many flows each account has. Those that it has beyond its own share are of the common one: that count follows from
+/// the others, and is corrected each time.
+Status settle_accounts(const kernel::Datapath& datapath) {
+  const std::string common = bytes_of(std::uint64_t{CAISSON_COMMON});
+  // First: what is taken from here on is then counted twice for now, and not missed.
+  const auto taken = number_at(datapath, "account_flows", common);
+  TRY(const auto used, datapath.dump("account_flows"));
+  TRY(const auto freed, datapath.dump("account_freed"));
+  std::uint64_t beyond = 0;
+  for (const auto& [account, count] : used) {
+    if (account == common) continue;
+    const auto given = freed.find(account);
+    const auto held = static_cast<std::int64_t>(
+        value_of<std::uint64_t>(count) - (given == freed.end() ? 0 : value_of<std::uint64_t>(given->second)));
+    if (held > CAISSON_FLOWS_PER_ACCOUNT)
+      beyond += static_cast<std::uint64_t>(held - CAISSON_FLOWS_PER_ACCOUNT);
   }
-  return ok();
+  return datapath.put("account_freed", common, bytes_of(taken > beyond ? taken - beyond : std::uint64_t{0}));
+}
+
+/// Accounts that have neither flows nor network interfaces.
+Status sweep_accounts(const kernel::Datapath& datapath) {
+  TRY(const auto used, datapath.dump("account_flows"));
+  std::vector<std::string> idle;
+  for (const auto& [account, count] : used) {
+    if (account != bytes_of(std::uint64_t{CAISSON_COMMON}) &&
+        value_of<std::uint64_t>(count) == number_at(datapath, "account_freed", account))
+      idle.push_back(account);
+  }
+  if (idle.empty()) return ok();
+  std::set<std::string> present;
+  TRYV(datapath.visit("enis", [&](std::string_view, std::string_view value) {
+    present.insert(bytes_of(value_of<caisson_eni>(value).account));
+  }));
+  std::erase_if(idle, [&](const auto& account) { return present.contains(account); });
+  TRYV(datapath.erase_all("account_flows", idle));
+  return datapath.erase_all("account_freed", idle);
 }
 
 Status sweep_freed(const kernel::Datapath& datapath, const Table& eni_flows) {
@@ -120,6 +171,11 @@ Status Sweep::step() {
   TRY(const auto interfaces, datapath_.dump("eni_flows"));
   TRYV(sweep_conntrack(datapath_, interfaces, time, tracked_));
   TRYV(sweep_freed(datapath_, interfaces));
+  TRYV(settle_accounts(datapath_));
+  // Once in a round over the flows: accounts are few, and go seldom.
+  if (tracked_.empty()) {
+    TRYV(sweep_accounts(datapath_));
+  }
   TRYV(sweep_fragments(datapath_, time));
   return sweep_records(datapath_, time, records_);
 }

@@ -7,6 +7,7 @@
 
 #include "base/bytes.hh"
 #include "netd/bpf/caisson_abi.h"
+#include "vpc/model/quotas.hh"
 
 namespace caisson::netd::reconcile {
 namespace {
@@ -23,6 +24,16 @@ void put_address(__u8* bytes, Ipv4Address address) {
 
 void put_id(char* bytes, const std::string& id) {
   id.copy(bytes, CAISSON_ID_SIZE - 1);
+}
+
+static_assert(vpc::Quotas{}.accounts_with_interfaces <= CAISSON_ACCOUNTS, "each has flows of its own");
+
+__u64 number_of(const vpc::AccountId& account) {
+  __u64 number = 0;
+  for (const char digit : account.text) {
+    number = number * 10 + static_cast<__u64>(digit - '0');
+  }
+  return number;
 }
 
 caisson_eni_key eni_key(const EniKey& key) {
@@ -150,6 +161,7 @@ std::uint32_t choose_generation(const HeldPolicies& held, std::uint32_t vpc, std
 void add_eni(const EniKey& where, const DesiredEni& wanted, const Indexes& indexes, Tables& tables) {
   const caisson_eni_key key = eni_key(where);
   caisson_eni eni{};
+  eni.account = number_of(wanted.account);
   eni.number = wanted.number;
   eni.subnet = wanted.subnet;
   eni.group_set = wanted.group_set;

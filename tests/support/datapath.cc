@@ -248,6 +248,8 @@ void TestDatapath::forget_records() {
 void TestDatapath::forget() {
   forget_records();
   impl_->clear("conntrack");
+  impl_->clear("account_flows");
+  impl_->clear("account_freed");
   impl_->clear("fragments");
 }
 

@@ -66,7 +66,7 @@ class TestDatapath {
   [[nodiscard]] std::map<std::string, std::string> dump(const std::string& map) const;
   /// Empties flows and drops.
   void forget_records();
-  /// And conntrack and the fragments.
+  /// And conntrack, how many of its entries each account has, and the fragments.
   void forget();
 
  private:

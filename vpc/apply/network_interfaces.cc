@@ -59,8 +59,22 @@ Result<Ipv4Address> choose_address(const State& state, const Subnet& subnet,
   return *wanted;
 }
 
+bool is_full(const State& state) {
+  std::size_t accounts = 0;
+  for (const auto& [id, counts] : state.index.accounts) {
+    accounts += counts.network_interfaces > 0 ? 1 : 0;
+  }
+  return accounts >= state.quotas.accounts_with_interfaces;
+}
+
 Status check_quotas(const State& state, const NetworkInterface& interface) {
   const std::size_t of_account = state.index.of(interface.account).network_interfaces;
+  if (of_account == 0 && is_full(state)) {
+    return Error{.code = "NetworkInterfaceLimitExceeded",
+                 .message =
+                     "The maximum number of accounts with network interfaces on this host has been "
+                     "reached."};
+  }
   const std::size_t functions_of_vpc = state.index.in(interface.vpc).function_interfaces;
   const bool too_many = of_account >= state.quotas.network_interfaces;
   const bool too_many_functions =

@@ -22,6 +22,7 @@ void add_interface(const State& state, const NetworkInterface& interface, std::u
   const Subnet* subnet = find(state.subnets, interface.subnet);
   if (vpc == nullptr || subnet == nullptr || !interface.in_use()) return;
   DesiredEni eni{.id = interface.id,
+                 .account = interface.account,
                  .number = interface.number,
                  .subnet = subnet->number,
                  .group_set = group_set,

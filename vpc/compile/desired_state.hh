@@ -39,6 +39,7 @@ struct EniKey {
 };
 struct DesiredEni {
   NetworkInterfaceId id;
+  AccountId account;
   std::uint32_t number = 0;
   std::uint32_t subnet = 0;
   std::uint32_t group_set = 0;

@@ -8,6 +8,8 @@ namespace caisson::vpc {
 
 struct Quotas {
   std::size_t accounts = 10000;
+  /// Of this host: each has a share of the datapath's flows that nobody else gets.
+  std::size_t accounts_with_interfaces = 1024;
   std::size_t vpcs = 1000;  ///< per account
   std::size_t subnets_per_vpc = 200;
   std::size_t security_groups = 2500;    ///< per account

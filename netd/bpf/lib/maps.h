@@ -34,6 +34,8 @@ CAISSON_MAP(conntrack, BPF_MAP_TYPE_HASH, struct caisson_flow_key, struct caisso
             CAISSON_CONNTRACK_ENTRIES, BPF_F_NO_PREALLOC);
 CAISSON_MAP(eni_flows, BPF_MAP_TYPE_HASH, __u32, __u64, 65536, BPF_F_NO_PREALLOC);
 CAISSON_MAP(eni_freed, BPF_MAP_TYPE_HASH, __u32, __u64, 65536, BPF_F_NO_PREALLOC);
+CAISSON_MAP(account_flows, BPF_MAP_TYPE_HASH, __u64, __u64, 8192, BPF_F_NO_PREALLOC);
+CAISSON_MAP(account_freed, BPF_MAP_TYPE_HASH, __u64, __u64, 8192, BPF_F_NO_PREALLOC);
 CAISSON_MAP(fragments, BPF_MAP_TYPE_HASH, struct caisson_fragment_key, struct caisson_fragment,
             CAISSON_FRAGMENT_ENTRIES, BPF_F_NO_PREALLOC);
 CAISSON_MAP(flows, BPF_MAP_TYPE_HASH, struct caisson_audit_key, struct caisson_audit, CAISSON_AUDIT_ENTRIES,

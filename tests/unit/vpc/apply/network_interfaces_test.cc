@@ -113,6 +113,16 @@ TEST(CreateNetworkInterface, KeepsTheQuota) {
   EXPECT_EQ(world.code(at(subnet, nullptr)), "NetworkInterfaceLimitExceeded");
 }
 
+TEST(CreateNetworkInterface, SoManyAccountsOfAHostHaveInterfaces) {
+  World world;
+  world.state.quotas.accounts_with_interfaces = 0;
+  const auto subnet = world.subnet(world.vpc());
+  EXPECT_EQ(world.code(at(subnet, nullptr)), "NetworkInterfaceLimitExceeded");
+  world.state.quotas.accounts_with_interfaces = 1;
+  world.interface(subnet);
+  world.interface(subnet);  // one that has some may have more
+}
+
 TEST(AttachNetworkInterface, ANamespaceHasEachIndexOnce) {
   World world;
   const auto vpc = world.vpc();
