@@ -115,8 +115,8 @@ Status run(Options options) {
   TRYV(drop_privileges());
   TRY(auto store, core::Store::open(options.state_dir + "/netd.db"));
   TRY(auto fabric, core::Fabric::open({.instance = options.instance, .slots = options.slots}));
-  TRY(auto daemon,
-      core::Daemon::start(std::move(store), std::move(fabric), options.state_dir + "/sealing.key"));
+  TRY(auto daemon, core::Daemon::start(std::move(store), std::move(fabric),
+                                       options.state_dir + "/sealing.key", options.compact_after));
   const auto attachments = attach::Server::start(*daemon, std::move(listeners.attach), runner_uid);
 
   boost::asio::io_context io(1);

@@ -1,6 +1,7 @@
 // The command line of netd: `--help`, the manual page and the completion are made from it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -20,6 +21,7 @@ struct Options {
   std::string run_dir;
   std::string listen_tcp;
   unsigned runner_uid = 0;
+  std::size_t compact_after = 1000;
   std::string log_format = "text";
   std::string log_level = "info";
 };

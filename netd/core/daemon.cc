@@ -12,6 +12,7 @@
 #include "base/request_scope.hh"
 #include "netd/api/operations.hh"
 #include "netd/api/stamped_json.hh"
+#include "netd/api/state_json.hh"
 #include "netd/core/inspections.hh"
 #include "netd/core/metrics.hh"
 #include "netd/core/sweep.hh"
@@ -67,8 +68,10 @@ Status check_on_host(const vpc::Command& command, const Fabric& fabric) {
 
 }  // namespace
 
-Result<std::unique_ptr<Daemon>> Daemon::start(Store store, Fabric fabric, const std::string& key_file) {
+Result<std::unique_ptr<Daemon>> Daemon::start(Store store, Fabric fabric, const std::string& key_file,
+                                              std::size_t compact_after) {
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(store), std::move(fabric)));
+  daemon->compact_after_ = compact_after;
   TRY(daemon->reconciler_, Reconciler::make(daemon->fabric_));
   TRYV(daemon->replay());
   TRYV(daemon->open_key_ring(key_file));
@@ -121,8 +124,18 @@ Result<vpc::State> replay_one(const vpc::State& state, const std::string& record
 }  // namespace
 
 Status Daemon::replay() {
+  TRY(const auto snapshot, store_.snapshot());
   TRY(const auto records, store_.load());
   vpc::State state;
+  if (!snapshot.text.empty()) {
+    auto read = api::decode_state(nlohmann::json::parse(snapshot.text, nullptr, false));
+    if (!read) {
+      return Error{
+          .code = "CorruptStore",
+          .message = read.error().text() + "; restore netd.db from a copy, or start the netd that wrote it"};
+    }
+    state = std::move(read).value();
+  }
   std::size_t number = 0;
   for (const auto& record : records) {
     auto applied = replay_one(state, record);
@@ -136,7 +149,9 @@ Status Daemon::replay() {
     state = std::move(applied).value();
   }
   state_ = std::make_shared<const vpc::State>(std::move(state));
-  spdlog::info("{} stored commands", records.size());
+  snapshot_revision_ = snapshot.revision;
+  TRY(revision_, store_.last_revision());
+  spdlog::info("{} stored commands after revision {}", records.size(), snapshot.revision);
   return ok();
 }
 
@@ -192,7 +207,7 @@ Result<nlohmann::json> Daemon::change(const Request& request) {
     spdlog::error("{}: {}", request.operation, done.error().text());
     return take_back(revision, applied.touched, before, after, done.error());
   }
-  publish(after);
+  publish(after, revision);
   auto reply = operation->reply(applied, request.account, request.parameters);
   // Only here, and only once.
   if (!secret.empty()) reply["AccessKey"]["SecretAccessKey"] = secret;
@@ -206,7 +221,7 @@ Error Daemon::take_back(std::uint64_t revision, const std::set<vpc::VpcId>& touc
   if (const Status removed = store_.remove(revision); !removed) {
     // It will be there after the next start, so it has to be there now: retry() brings the kernel to it.
     spdlog::error("{}", removed.error().text());
-    publish(after);
+    publish(after, revision);
     return refused;
   }
   if (const Status done = reconciler_->apply(before, touched); !done) {
@@ -217,9 +232,10 @@ Error Daemon::take_back(std::uint64_t revision, const std::set<vpc::VpcId>& touc
 }
 
 /// From now on readers get this one.
-void Daemon::publish(const std::shared_ptr<const vpc::State>& state) {
+void Daemon::publish(const std::shared_ptr<const vpc::State>& state, std::uint64_t revision) {
   const std::lock_guard lock(state_mutex_);
   state_ = state;
+  revision_ = revision;
   state_changed_.notify_all();
 }
 
@@ -318,8 +334,46 @@ void Daemon::sweep_maps() {
   while (!stopped_.wait_for(lock, kSweepInterval, [&] { return stopping_; })) {
     lock.unlock();
     if (const Status done = sweep.step(); !done) spdlog::warn("sweep: {}", done.error().text());
+    compact_if_due();
     lock.lock();
   }
+}
+
+namespace {
+
+std::size_t resources_of(const vpc::State& state) {
+  return state.accounts.size() + state.access_keys.size() + state.vpcs.size() + state.subnets.size() +
+         state.security_groups.size() + state.security_group_rules.size() + state.network_interfaces.size();
+}
+
+constexpr std::chrono::seconds kSnapshotPause{60};
+
+}  // namespace
+
+/// Commands that follow meanwhile stay: the snapshot stands for those up to its revision.
+void Daemon::compact_if_due() {
+  std::shared_ptr<const vpc::State> state;
+  std::uint64_t revision = 0;
+  {
+    const std::lock_guard lock(state_mutex_);
+    const std::size_t commands = revision_ - snapshot_revision_;
+    if (commands < std::max(compact_after_, resources_of(*state_))) return;
+    state = state_;
+    revision = revision_;
+  }
+  if (Slots::Clock::now() < next_snapshot_) return;
+  next_snapshot_ = Slots::Clock::now() + kSnapshotPause;
+  Store::Snapshot snapshot{.text = api::encode_state(*state).dump(), .revision = revision};
+  post([this, snapshot = std::move(snapshot)] {
+    if (const Status done = store_.compact(snapshot); !done) {
+      spdlog::warn("the commands stay as they are: {}", done.error().text());
+      return;
+    }
+    spdlog::info("a snapshot of {} bytes stands for the commands up to revision {}", snapshot.text.size(),
+                 snapshot.revision);
+    const std::lock_guard lock(state_mutex_);
+    snapshot_revision_ = snapshot.revision;
+  });
 }
 
 void Daemon::grow_if_low(const std::string& interface) {

@@ -23,8 +23,10 @@ namespace caisson::netd::core {
 
 class Daemon : public Backend {
  public:
-  /// Replays the store and brings the kernel to the model. `key_file` seals the access keys' secrets.
-  static Result<std::unique_ptr<Daemon>> start(Store store, Fabric fabric, const std::string& key_file);
+  /// Replays the store and brings the kernel to the model. `key_file` seals the access keys' secrets. After so many
+  /// commands, and as many as there are resources, a snapshot takes the commands' place in the store.
+  static Result<std::unique_ptr<Daemon>> start(Store store, Fabric fabric, const std::string& key_file,
+                                               std::size_t compact_after);
   /// Finishes what was submitted.
   ~Daemon() override;
 
@@ -53,7 +55,7 @@ class Daemon : public Backend {
   Error take_back(std::uint64_t revision, const std::set<vpc::VpcId>& touched,
                   const std::shared_ptr<const vpc::State>& before,
                   const std::shared_ptr<const vpc::State>& after, Error refused);
-  void publish(const std::shared_ptr<const vpc::State>& state);
+  void publish(const std::shared_ptr<const vpc::State>& state, std::uint64_t revision);
   Result<nlohmann::json> change(const Request& request);
   void post(std::function<void()> work);
   void run();
@@ -64,6 +66,8 @@ class Daemon : public Backend {
   void tidy();
   /// A thread of its own, since its cost grows with the flows.
   void sweep_maps();
+  /// The sweeper's: what a snapshot costs grows with the model. The writer only stores it.
+  void compact_if_due();
   void grow();
   Status sweep_ports();
 
@@ -73,6 +77,11 @@ class Daemon : public Backend {
   Growth growth_{[this](Request request, Reply reply) { submit(std::move(request), std::move(reply)); }};
   mutable std::mutex state_mutex_;
   std::shared_ptr<const vpc::State> state_ = std::make_shared<const vpc::State>();
+  std::uint64_t revision_ = 0;           ///< by state_mutex_: the stored record that made `state_`
+  std::uint64_t snapshot_revision_ = 0;  ///< by state_mutex_
+  std::size_t compact_after_ = 0;
+  Slots::Clock::time_point
+      next_snapshot_;  ///< the sweeper's: not before it, if the last one could not be stored
   std::unique_ptr<Reconciler> reconciler_;
   std::optional<accounts::KeyRing> key_ring_;
   std::condition_variable_any state_changed_;  ///< with state_mutex_

@@ -63,8 +63,8 @@ Result<Store> Store::open(const std::string& path) {
 
 Result<std::vector<std::string>> Store::load() {
   sqlite3_stmt* raw = nullptr;
-  if (sqlite3_prepare_v2(database_.get(), "SELECT value FROM entries ORDER BY revision", -1, &raw, nullptr) !=
-      SQLITE_OK) {
+  constexpr const char* kSql = "SELECT value FROM entries WHERE key LIKE 'command/%' ORDER BY revision";
+  if (sqlite3_prepare_v2(database_.get(), kSql, -1, &raw, nullptr) != SQLITE_OK) {
     return failed(database_.get(), "load");
   }
   const Statement statement(raw);
@@ -96,7 +96,57 @@ Result<std::uint64_t> Store::append(const std::string& record) {
 }
 
 Status Store::remove(std::uint64_t revision) {
-  return run("DELETE FROM entries WHERE revision = " + std::to_string(revision));
+  return run("DELETE FROM entries WHERE key LIKE 'command/%' AND revision = " + std::to_string(revision));
+}
+
+Result<Store::Snapshot> Store::snapshot() {
+  constexpr const char* kSql = "SELECT value, revision FROM entries WHERE key LIKE 'snapshot/%'";
+  sqlite3_stmt* raw = nullptr;
+  if (sqlite3_prepare_v2(database_.get(), kSql, -1, &raw, nullptr) != SQLITE_OK) {
+    return failed(database_.get(), "load the snapshot");
+  }
+  const Statement statement(raw);
+  const int code = sqlite3_step(raw);
+  if (code == SQLITE_DONE) return Snapshot{};
+  if (code != SQLITE_ROW) return failed(database_.get(), "load the snapshot");
+  return Snapshot{.text = {reinterpret_cast<const char*>(sqlite3_column_text(raw, 0)),
+                           static_cast<std::size_t>(sqlite3_column_bytes(raw, 0))},
+                  .revision = static_cast<std::uint64_t>(sqlite3_column_int64(raw, 1))};
+}
+
+Result<std::uint64_t> Store::last_revision() {
+  sqlite3_stmt* raw = nullptr;
+  if (sqlite3_prepare_v2(database_.get(), "SELECT coalesce(max(revision), 0) FROM entries", -1, &raw,
+                         nullptr) != SQLITE_OK) {
+    return failed(database_.get(), "load");
+  }
+  const Statement statement(raw);
+  if (sqlite3_step(raw) != SQLITE_ROW) return failed(database_.get(), "load");
+  return static_cast<std::uint64_t>(sqlite3_column_int64(raw, 0));
+}
+
+Status Store::replace(const Snapshot& snapshot) {
+  const std::string revision = std::to_string(snapshot.revision);
+  TRYV(run("DELETE FROM entries WHERE revision <= " + revision));
+  const std::string sql = "INSERT INTO entries (key, value, revision) VALUES (printf('snapshot/%016x', " +
+                          revision + "), ?, " + revision + ")";
+  sqlite3_stmt* raw = nullptr;
+  if (sqlite3_prepare_v2(database_.get(), sql.c_str(), -1, &raw, nullptr) != SQLITE_OK) {
+    return failed(database_.get(), "write the snapshot");
+  }
+  const Statement statement(raw);
+  sqlite3_bind_text(raw, 1, snapshot.text.data(), static_cast<int>(snapshot.text.size()), SQLITE_TRANSIENT);
+  if (sqlite3_step(raw) != SQLITE_DONE) return failed(database_.get(), "write the snapshot");
+  return ok();
+}
+
+Status Store::compact(const Snapshot& snapshot) {
+  TRYV(run("BEGIN IMMEDIATE"));
+  Status done = replace(snapshot);
+  if (done) done = run("COMMIT");
+  // A COMMIT that failed may have ended the transaction by itself.
+  if (!done && sqlite3_get_autocommit(database_.get()) == 0) (void)run("ROLLBACK");
+  return done;
 }
 
 }  // namespace caisson::netd::core

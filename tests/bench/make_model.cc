@@ -22,6 +22,7 @@ struct Options {
   std::string path;
   int vpcs = 10;
   int interfaces = 50;
+  int changes = 0;  ///< pairs of commands that leave nothing
   int members = 0;  ///< of the interfaces, those that are plugged into PREFIX-0, PREFIX-1, ..., 16 each
   std::string prefix = "bench";
 };
@@ -131,6 +132,12 @@ int run(const Options& options) {
   for (int i = 0; i < options.interfaces; ++i) {
     make_interface(maker, options, places[static_cast<std::size_t>(i % options.vpcs)], i);
   }
+  for (int i = 0; i < options.changes; ++i) {
+    const Place& place = places.front();
+    const Json subnet = maker.ask("CreateSubnet", {{"VpcId", place.vpc}, {"CidrBlock", "10.0.255.0/24"}},
+                                  place.account)["Subnet"]["SubnetId"];
+    maker.ask("DeleteSubnet", {{"SubnetId", subnet}}, place.account);
+  }
   Json vpcs = Json::array();
   for (const auto& place : places) {
     if (place.account.text != "000000000001") continue;
@@ -151,6 +158,7 @@ int main(int count, char** words) {
   app.add_option("path", options.path)->required();
   app.add_option("--vpcs", options.vpcs)->check(CLI::Range(1, 1000));
   app.add_option("--interfaces", options.interfaces, "up to 7 for each VPC")->check(CLI::Range(0, 7000));
+  app.add_option("--changes", options.changes, "subnets that are made and deleted");
   app.add_option("--members", options.members);
   app.add_option("--namespace", options.prefix);
   CLI11_PARSE(app, count, words);

@@ -64,7 +64,7 @@ class Netd:
         self.pins = f"/sys/fs/bpf/caisson-{name}"
         self.process = None
 
-    def make(self, vpcs, interfaces, members=0):
+    def make(self, vpcs, interfaces, members=0, changes=0):
         """Namespaces and a store; what bench_make_model says of it."""
         self.remove()
         if not os.path.ismount("/sys/fs/bpf"):
@@ -81,7 +81,7 @@ class Netd:
         draft = f"/dev/shm/caisson-{self.name}.db"
         try:
             made = command(program("bench_make_model"), draft, "--vpcs", str(vpcs), "--interfaces", str(interfaces),
-                           "--members", str(members), "--namespace", self.host)
+                           "--members", str(members), "--namespace", self.host, "--changes", str(changes))
             shutil.copy(draft, f"{self.state}/netd.db")
         finally:
             for suffix in ("", "-wal", "-shm"):

@@ -5,12 +5,13 @@ Beside it: the same links made by iproute2 in batches, the quickest way without 
 
 import contextlib
 import os
+import sqlite3
 import tempfile
 import threading
 import time
 
 from bench import percentile, row, say, sized
-from netd import Netd, command, delete_namespace
+from netd import Netd, command, delete_namespace, harness
 
 VPCS = sized(1000, 10)
 INTERFACES = sized(5000, 50)
@@ -18,6 +19,7 @@ SLOTS = sized(4000, 20)
 ROUNDS = sized(3, 1)
 LOOKS = sized(9, 2)
 COMMANDS = sized(40, 3)
+CHANGES = sized(50000, 700)  # of two commands each
 NAMESPACE = "caisson-bstart-host-peer"
 WITNESS = "witness"  # a veth into that namespace: it goes when the namespace is gone
 
@@ -85,7 +87,31 @@ def compare(netd):
     row("start", "create_subnet_while_compared_max_ms", "ms", max(took))
 
 
+def log_of_changes():
+    """A start over 100 resources after many changes: from all commands, and from the snapshot that took their place."""
+    with contextlib.ExitStack() as left:
+        netd = Netd("bstartlog", 16)
+        left.callback(netd.remove)
+        made = netd.make(10, 50, changes=CHANGES)
+        replayed = netd.start()
+        say(f"{made['Commands']} commands: {replayed:.2f} s")
+        harness.eventually("the snapshot", lambda: records(netd) < made["Commands"], seconds=120)
+        netd.stop()
+        netd.remove_fabric()
+        row("start", "replay_of_100000_changes_s", "s", replayed)
+        row("start", "start_from_snapshot_s", "s", netd.start(), replayed)
+
+
+def records(netd):
+    store = sqlite3.connect(f"file:{netd.state}/netd.db?mode=ro", uri=True)
+    try:
+        return store.execute("SELECT count(*) FROM entries").fetchone()[0]
+    finally:
+        store.close()
+
+
 def main():
+    log_of_changes()
     with contextlib.ExitStack() as left:
         netd = Netd("bstart", SLOTS)
         left.callback(netd.remove)

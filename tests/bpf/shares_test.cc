@@ -50,7 +50,8 @@ class Shares : public DatapathTest {
     std::uint64_t passed = 0;
     auto parts = to_target();
     for (std::uint64_t i = 0; i < flows; ++i, ++opened_) {
-      if (opened_ % CAISSON_FLOWS_PER_ENI == 0) become_fresh();  // another interface, as far as its quota goes
+      if (opened_ % CAISSON_FLOWS_PER_ENI == 0)
+        become_fresh();  // another interface, as far as its quota goes
       parts.source_port = static_cast<std::uint16_t>(opened_);
       parts.destination_port = static_cast<std::uint16_t>(1 + (opened_ >> 16U));
       passed += datapath_.run(Program::kFromGuest, build(parts)).action == kRedirect ? 1 : 0;

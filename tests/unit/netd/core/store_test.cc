@@ -80,6 +80,27 @@ TEST_F(StoreTest, TakesTheLastRecordBack) {
   EXPECT_THAT(records(store), ElementsAre("a", "c"));
 }
 
+TEST_F(StoreTest, ASnapshotTakesTheRecordsPlace) {
+  {
+    Store store = open();
+    EXPECT_EQ(store.last_revision().value(), 0U);
+    EXPECT_EQ(store.snapshot().value().text, "");
+    for (const char* record : {"a", "b", "c"})
+      EXPECT_TRUE(store.append(record));
+    EXPECT_TRUE(store.compact({.text = "ab", .revision = 2}));
+    EXPECT_THAT(records(store), ElementsAre("c"));
+    EXPECT_TRUE(store.compact({.text = "abc", .revision = 3}));
+    EXPECT_TRUE(store.remove(3));  // a snapshot is no record
+  }
+  Store store = open();
+  EXPECT_THAT(records(store), IsEmpty());
+  EXPECT_EQ(store.snapshot().value().text, "abc");
+  EXPECT_EQ(store.snapshot().value().revision, 3U);
+  EXPECT_EQ(store.append("d").value(), 4U);
+  EXPECT_EQ(store.last_revision().value(), 4U);
+  EXPECT_THAT(records(store), ElementsAre("d"));
+}
+
 TEST_F(StoreTest, ShowsAnAppendToASecondOpenAtOnce) {
   auto first = open();
   auto second = open();
