@@ -176,10 +176,11 @@ Status make_parents(const CgroupLayout& layout) {
   while (::read(0, &byte, 1) < 0 && errno == EINTR) {
   }
   const auto deadline = Clock::now() + kCleanerPatience;
-  for (const auto& hierarchy : layout.hierarchies) {
-    for (const std::string& group : groups_in(hierarchy.parent))
+  // The first one's parent is what a successor locks: it goes last, or he would make what we then remove.
+  for (auto hierarchy = layout.hierarchies.rbegin(); hierarchy != layout.hierarchies.rend(); ++hierarchy) {
+    for (const std::string& group : groups_in(hierarchy->parent))
       (void)remove_group(group, deadline);
-    (void)remove_group(hierarchy.parent, deadline);
+    (void)remove_group(hierarchy->parent, deadline);
   }
   ::_exit(0);
 }
