@@ -42,10 +42,11 @@ std::string hexadecimal(const std::string& bytes) {
   return reconcile::describe_key("", bytes).substr(1);
 }
 
-/// Values with an id have it at their end, CAISSON_ID_SIZE bytes of text and NULs.
+/// Values with an id have it at their end, CAISSON_ID_SIZE bytes of text and NULs; an ENI's is followed by padding.
 std::string value_text(const std::string& value) {
   if (value.size() < CAISSON_ID_SIZE) return hexadecimal(value);
-  const auto start = value.size() - CAISSON_ID_SIZE;
+  const auto start =
+      value.size() == sizeof(caisson_eni) ? offsetof(caisson_eni, id) : value.size() - CAISSON_ID_SIZE;
   const std::string id = value.substr(start).c_str();
   return (start == 0 ? "" : hexadecimal(value.substr(0, start)) + " ") + id;
 }

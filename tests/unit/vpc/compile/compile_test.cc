@@ -71,6 +71,7 @@ TEST(Compile, DescribesAMember) {
   const EniKey key{find(world.state.vpcs, vpc)->number, address("10.0.1.4")};
   EXPECT_EQ(desired.enis.at(key),
             (DesiredEni{.id = interface,
+                        .account = model.account,
                         .number = model.number,
                         .subnet = find(world.state.subnets, subnet)->number,
                         .group_set = group_set_numbers(world.state, vpc).at(model.groups),
