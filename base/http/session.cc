@@ -95,9 +95,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
     // sender decides: that no more than one read falls between a last chunk's line and the message's end.
     if (parser_->chunked()) return refuse(Refusal::kLengthRequired);
     const std::size_t limit = shared_->handlers.body_limit(request_);
-    const std::uint64_t length = parser_->content_length().value_or(0);
-    if (length > limit) return refuse(Refusal::kBodyTooLarge);
-    if (!hold(static_cast<std::size_t>(length))) return refuse(Refusal::kBusy);
+    if (parser_->content_length().value_or(0) > limit) return refuse(Refusal::kBodyTooLarge);
     parser_->body_limit(limit);
     if (!beast::iequals(request_.header("expect"), "100-continue")) return read_body();
     go_on_.emplace(bhttp::status::continue_, parser_->get().version());
@@ -121,15 +119,32 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   }
 
   void read_body() {
+    if (parser_->is_done()) return on_request();
     stream_.expires_after(shared_->limits.transfer);
-    bhttp::async_read(stream_, buffer_, *parser_,
-                      beast::bind_front_handler(&HttpSession::on_request, shared_from_this()));
+    piece_ = std::make_unique<Piece>();
+    read_piece();
   }
 
-  void on_request(beast::error_code error, std::size_t) {
-    if (error) return refuse(error);
+  /// Memory is taken as the bytes come: what a client announces costs nobody a place.
+  void read_piece() {
+    parser_->get().body().data = piece_->data();
+    parser_->get().body().size = piece_->size();
+    bhttp::async_read_some(stream_, buffer_, *parser_,
+                           beast::bind_front_handler(&HttpSession::on_piece, shared_from_this()));
+  }
+
+  void on_piece(beast::error_code error, std::size_t) {
+    if (error && error != bhttp::error::need_buffer) return refuse(error);
+    const std::size_t came = piece_->size() - parser_->get().body().size;
+    if (!hold(came)) return refuse(Refusal::kBusy);
+    request_.body.append(piece_->data(), came);
+    if (!parser_->is_done()) return read_piece();
+    piece_.reset();
+    on_request();
+  }
+
+  void on_request() {
     keep_alive_ = parser_->get().keep_alive();
-    request_.body = std::move(parser_->get().body());
     stream_.expires_never();  // what handles requests has time-outs of its own
     shared_->handlers.handle(std::move(request_), [self = shared_from_this()](Response reply) {
       asio::post(self->stream_.get_executor(),
@@ -153,6 +168,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
     if (why == Refusal::kBusy) ++shared_->refused;
     keep_alive_ = false;
     unread_ = true;
+    piece_.reset();
     write(shared_->handlers.refuse(why, request_));
   }
 
@@ -199,7 +215,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   }
 
   bool hold(std::size_t bytes) {
-    if (bytes != 0 && !shared_->budget.take(bytes)) return false;
+    if (bytes != 0 && !shared_->budget.take(bytes, held_)) return false;
     held_ += bytes;
     return true;
   }
@@ -216,7 +232,9 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
   std::optional<unsigned> peer_uid_;
   bool operator_ = false;
   beast::flat_buffer buffer_;
-  std::optional<bhttp::request_parser<bhttp::string_body>> parser_;
+  std::optional<bhttp::request_parser<bhttp::buffer_body>> parser_;
+  using Piece = std::array<char, 16 * 1024>;
+  std::unique_ptr<Piece> piece_;  ///< of a body that is being read
   std::optional<bhttp::response<bhttp::empty_body>> go_on_;
   std::optional<bhttp::response<bhttp::string_body>> response_;
   Request request_;

@@ -17,11 +17,12 @@ class Budget {
   Budget(const Budget&) = delete;
   Budget& operator=(const Budget&) = delete;
 
-  /// False, and nothing is taken, when they don't fit. A body fits while nothing else is held, however large.
-  bool take(std::size_t bytes) {
+  /// False, and nothing is taken, when they don't fit. Who holds `mine` already may have more, however much, while
+  /// nobody else holds anything.
+  bool take(std::size_t bytes, std::size_t mine) {
     std::size_t held = held_.load();
     do {
-      if (held != 0 && held + bytes > limit_) return false;
+      if (held != mine && held + bytes > limit_) return false;
     } while (!held_.compare_exchange_weak(held, held + bytes));
     return true;
   }

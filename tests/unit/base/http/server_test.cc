@@ -191,19 +191,29 @@ TEST_F(HttpServerTest, ABusyCrowdTakesTurns) {
 TEST_F(HttpServerTest, BodiesBeyondTheBudgetAreRefused) {
   start({.buffered_bytes = 1200});
   const Fd slow = connect_unix();
-  send_text(slow, "POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\n");
-  while (server_->stats().buffered_bytes != 900)
+  send_text(slow, "POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\n" + std::string(890, 's'));
+  while (server_->stats().buffered_bytes != 890)
     on_io([] {});
-  EXPECT_THAT(ask(post_text("/x", std::string(301, 'x'))), StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(ask(post_text("/x", std::string(311, 'x'))), StartsWith("HTTP/1.1 503"));
   EXPECT_EQ(server_->stats().refused, 1U);
   EXPECT_THAT(ask(post_text("/x", std::string(300, 'x'))), StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(ask("GET /x HTTP/1.1\r\nHost: h\r\n\r\n"), StartsWith("HTTP/1.1 200"));
-  send_text(slow, std::string(900, 's'));
+  send_text(slow, std::string(10, 's'));
   EXPECT_THAT(receive_reply(slow), StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(ask(post_text("/x", std::string(900, 'x'))), StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(ask(post_text("/large", "")), HasSubstr("lll end"));
   while (server_->stats().buffered_bytes != 0)
     on_io([] {});
+}
+
+TEST_F(HttpServerTest, WhatIsOnlyAnnouncedCostsNobodyAPlace) {
+  start({.buffered_bytes = 1200});
+  std::vector<Fd> silent;
+  for (int i = 0; i < 4; ++i) {
+    silent.push_back(connect_unix());
+    send_text(silent.back(), "POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
+  }
+  EXPECT_THAT(ask(post_text("/x", std::string(1000, 'x'))), StartsWith("HTTP/1.1 200"));
 }
 
 TEST_F(HttpServerTest, StopClosesIdleConnectionsAndTheSocket) {
