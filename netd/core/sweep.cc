@@ -90,7 +90,7 @@ Status sweep_conntrack(const kernel::Datapath& datapath, const Table& eni_flows,
 /// the others, and is corrected each time.
 Status settle_accounts(const kernel::Datapath& datapath) {
   const std::string common = bytes_of(std::uint64_t{CAISSON_COMMON});
-  // First: what is taken from here on is then counted twice for now, and not missed.
+  // First: what is taken from here on is counted twice until the next sweep, and not missed.
   const auto taken = number_at(datapath, "account_flows", common);
   TRY(const auto used, datapath.dump("account_flows"));
   TRY(const auto freed, datapath.dump("account_freed"));
