@@ -41,14 +41,15 @@ lab_spawn() {
 }
 
 # process_birth PID: its start time in ticks (proc(5), field 22), which tells a process from a later one of its id;
-# nothing if it has ended, also while nobody has waited for it.
+# nothing if it has ended with all of its threads, which hold its files and locks, also while nobody has waited for it.
 process_birth() {
-  local stat
+  local stat threads
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
   stat=${stat##*) }
+  threads=("/proc/$1/task"/*)
   # shellcheck disable=SC2086  # the fields are to be split
   set -- $stat
-  [[ $1 == [ZX] ]] || echo "${20}"
+  [[ $1 == [ZX] && ${#threads[@]} -le 1 ]] || echo "${20}"
 }
 
 lab_alive() {

@@ -308,8 +308,10 @@ Status MicroVmFactory::boot_and_init(Machine& machine, const Deployment& deploym
   return init(machine, deployment);
 }
 
-Result<SnapshotPointer> MicroVmFactory::prepare_once(const Deployment& deployment) {
+Result<SnapshotPointer> MicroVmFactory::prepare_once(const Deployment& deployment,
+                                                     const std::function<void()>& begun) {
   TRY(Machine machine, make_machine(deployment));
+  begun();
   TRYV(boot_and_init(machine, deployment, true));
   TRYV(machine.slot.seal());
   TRYV(machine.agent->prepare_snapshot(in(settings_.agent_timeout)));
@@ -355,8 +357,9 @@ Result<std::unique_ptr<Environment>> MicroVmFactory::boot_once(const Deployment&
   return finish(std::move(machine));
 }
 
-Result<SnapshotPointer> MicroVmFactory::prepare(const Deployment& deployment) {
-  return replace_lost(deployment, [&] { return prepare_once(deployment); });
+Result<SnapshotPointer> MicroVmFactory::prepare(const Deployment& deployment,
+                                                const std::function<void()>& begun) {
+  return replace_lost(deployment, [&] { return prepare_once(deployment, begun); });
 }
 
 Result<std::unique_ptr<Environment>> MicroVmFactory::restore(const Deployment& deployment,

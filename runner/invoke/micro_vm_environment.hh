@@ -46,14 +46,14 @@ class MicroVmFactory : public EnvironmentFactory {
                                        const VpcSettings& vpc) override;
   Status release(const std::string& account, const std::string& user) override;
   Result<std::vector<User>> users() override;
-  Result<SnapshotPointer> prepare(const Deployment& deployment) override;
+  Result<SnapshotPointer> prepare(const Deployment& deployment, const std::function<void()>& begun) override;
   Result<std::unique_ptr<Environment>> restore(const Deployment& deployment,
                                                const SnapshotPointer& snapshot) override;
   Result<std::unique_ptr<Environment>> boot(const Deployment& deployment) override;
 
  private:
   struct Machine;
-  Result<SnapshotPointer> prepare_once(const Deployment& deployment);
+  Result<SnapshotPointer> prepare_once(const Deployment& deployment, const std::function<void()>& begun);
   Result<std::unique_ptr<Environment>> restore_once(const Deployment& deployment,
                                                     const SnapshotPointer& snapshot);
   Result<std::unique_ptr<Environment>> boot_once(const Deployment& deployment);

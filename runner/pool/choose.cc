@@ -40,7 +40,7 @@ void offer(std::optional<Moment>& next, Moment moment) {
 
 bool room_is_coming(const PoolView& pool) {
   return std::ranges::any_of(pool.environments, [](const EnvironmentView& one) {
-    return one.phase == Phase::kClosing || one.phase == Phase::kFreezing;
+    return one.phase == Phase::kClosing || one.phase == Phase::kFreezing || one.phase == Phase::kPreparing;
   });
 }
 

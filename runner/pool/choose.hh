@@ -13,12 +13,13 @@ using Moment = std::chrono::steady_clock::time_point;
 using EnvironmentId = std::uint64_t;
 
 enum class Phase {
-  kStarting,  ///< being restored, booted, or booted for a snapshot
-  kBusy,      ///< serves an invocation
-  kIdle,      ///< running, its slot open, waits for the next invocation
-  kFreezing,  ///< being sealed and paused
-  kFrozen,    ///< sealed and paused
-  kClosing,   ///< being killed
+  kStarting,   ///< waits for what it needs, or is being restored, booted or thawed for an invocation
+  kPreparing,  ///< is being booted for a snapshot: it ends by itself, and soon
+  kBusy,       ///< serves an invocation
+  kIdle,       ///< running, its slot open, waits for the next invocation
+  kFreezing,   ///< being sealed and paused
+  kFrozen,     ///< sealed and paused
+  kClosing,    ///< being killed
 };
 
 struct EnvironmentView {
@@ -71,7 +72,7 @@ struct Choice {
 /// 4. a new one, if it fits, perhaps after killing idle and frozen ones, the least recently used first.
 /// Restored
 ///    if there is a snapshot; waiting if one is being made (its end lets this one be restored); else booted.
-///    What does not fit waits while environments are closing, and is refused otherwise.
+///    What does not fit waits while environments are closing, freezing or being prepared, and is refused otherwise.
 Choice choose(const PoolView& pool, const Wanted& wanted);
 
 /// Room for one more environment of this size: which to kill; nullopt: there can't be any now.

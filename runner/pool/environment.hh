@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -98,8 +99,10 @@ class EnvironmentFactory {
   };
   virtual Result<std::vector<User>> users() = 0;
 
-  /// Boots, attaches, initialises, seals, takes the snapshot.
-  virtual Result<SnapshotPointer> prepare(const Deployment& deployment) = 0;
+  /// Boots, attaches, initialises, seals, takes the snapshot. `begun` is called, on this thread, when it has the slot
+  /// and the user that it needs: from then on its end is near. Again, if a lost microVM is replaced.
+  virtual Result<SnapshotPointer> prepare(const Deployment& deployment,
+                                          const std::function<void()>& begun) = 0;
   virtual Result<std::unique_ptr<Environment>> restore(const Deployment& deployment,
                                                        const SnapshotPointer& snapshot) = 0;
   virtual Result<std::unique_ptr<Environment>> boot(const Deployment& deployment) = 0;

@@ -30,6 +30,8 @@ Error too_late() {
 
 const char* text(Phase phase) {
   switch (phase) {
+    case Phase::kPreparing:
+      return "preparing";
     case Phase::kStarting:
       return "starting";
     case Phase::kBusy:
@@ -240,7 +242,7 @@ auto Pool::make_with_slot(Lock& lock, const Make& make, bool patient) -> decltyp
       if (!made && made.error().code == "NoFreeUser") exhausted("users");
       return made;
     }
-    if (free_a_slot(lock, deadline)) continue;
+    if (free_a_slot(lock, deadline, patient)) continue;
     if (!patient || stopping_ || Clock::now() >= deadline) {
       exhausted("slots");
       return made;
@@ -250,10 +252,12 @@ auto Pool::make_with_slot(Lock& lock, const Make& make, bool patient) -> decltyp
   }
 }
 
-bool Pool::free_a_slot(Lock& lock, Moment deadline) {
+bool Pool::free_a_slot(Lock& lock, Moment deadline, bool patient) {
   PoolView view{.environments = {}, .limits = settings_.limits};
-  for (const auto& [id, entry] : entries_)
-    view.environments.push_back(entry.view);
+  for (const auto& [id, entry] : entries_) {
+    // Who is patient looks again before another preparation ends.
+    if (!patient || entry.view.phase != Phase::kPreparing) view.environments.push_back(entry.view);
+  }
   if (const auto victim = first_victim(view)) {
     evict(lock, {*victim});
     return true;
@@ -328,7 +332,10 @@ Status Pool::prepare_alone(Lock& lock, const DeploymentPointer& deployment) {
       lock,
       [&] {
         const Moment since = Clock::now();
-        auto one = factory_.prepare(*deployment);
+        auto one = factory_.prepare(*deployment, [&] {
+          const Lock again(mutex_);
+          entries_.at(id).view.phase = Phase::kPreparing;
+        });
         if (!lacks_slot(one)) report("prepare", since, static_cast<bool>(one));
         return one;
       },
@@ -386,8 +393,8 @@ void Pool::finish_retirements(Lock& lock) {
 PoolStats Pool::stats() const {
   const std::lock_guard lock(mutex_);
   PoolStats stats;
-  for (const Phase phase :
-       {Phase::kStarting, Phase::kBusy, Phase::kIdle, Phase::kFreezing, Phase::kFrozen, Phase::kClosing}) {
+  for (const Phase phase : {Phase::kPreparing, Phase::kStarting, Phase::kBusy, Phase::kIdle, Phase::kFreezing,
+                            Phase::kFrozen, Phase::kClosing}) {
     stats.environments[text(phase)] = 0;
   }
   for (const auto& [id, entry] : entries_)

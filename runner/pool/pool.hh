@@ -128,7 +128,7 @@ class Pool {
   /// is none that could be ended, who is patient waits for a slot nevertheless.
   template <class Make>
   auto make_with_slot(Lock& lock, const Make& make, bool patient = false) -> decltype(make());
-  bool free_a_slot(Lock& lock, Moment deadline);
+  bool free_a_slot(Lock& lock, Moment deadline, bool patient);
   void evict(Lock& lock, const std::vector<EnvironmentId>& ids);
   /// Kills and forgets the entry, which no other thread works on; unlocks meanwhile.
   void close(Lock& lock, EnvironmentId id);

@@ -37,7 +37,7 @@ class Exhaustion(harness.LabCase):
         self.lab.start("runnerd")
         # Making the snapshots anew takes room, too; and netd gives back the killed one's slots after 10 s.
         harness.eventually("both snapshots were made", lambda: self.prepared() == 2, 120)
-        harness.eventually("nothing is starting", lambda: self.environments("starting") == 0, 60)
+        harness.eventually("nothing is being prepared", lambda: self.environments("preparing") == 0, 60)
 
     def metric(self, pattern):
         text = self.lab.execute("curl", "-sS", "http://127.0.0.1:4751/metrics")

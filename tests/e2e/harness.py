@@ -250,10 +250,11 @@ class Lab:
 
 
 def process_runs(pid):
-    """False also for a zombie."""
+    """False also for a zombie, if its other threads have ended, too: until then its files and locks are held."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+            state = file.read().rpartition(")")[2].split()[0]
+        return state not in "ZX" or len(os.listdir(f"/proc/{pid}/task")) > 1
     except (FileNotFoundError, ProcessLookupError):
         return False
 

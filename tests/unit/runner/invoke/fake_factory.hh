@@ -43,7 +43,8 @@ class FakeFactory : public EnvironmentFactory {
       users.push_back({accounts_[user], user});
     return users;
   }
-  Result<SnapshotPointer> prepare(const Deployment& deployment) override {
+  Result<SnapshotPointer> prepare(const Deployment& deployment, const std::function<void()>& begun) override {
+    begun();
     const std::lock_guard lock(mutex_);
     if (prepare_error) return *prepare_error;
     prepared.push_back(deployment.id);

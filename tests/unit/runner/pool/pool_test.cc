@@ -75,9 +75,16 @@ class FakeFactory : public EnvironmentFactory {
   }
   Status release(const std::string&, const std::string&) override { return ok(); }
   Result<std::vector<User>> users() override { return std::vector<User>{}; }
-  Result<SnapshotPointer> prepare(const Deployment&) override {
+  Result<SnapshotPointer> prepare(const Deployment&, const std::function<void()>& begun) override {
+    if (!take_slot()) {
+      log_.add("prepare: no slot");
+      return Error{.code = kNoFreeSlot, .message = {}};
+    }
+    ++preparing;
+    begun();
     log_.add("prepare");
     if (gate.valid()) gate.wait();
+    --preparing;
     auto snapshot = std::make_shared<vmm::Snapshot>();
     snapshot->bytes = 100;
     return SnapshotPointer(std::move(snapshot));
@@ -98,8 +105,11 @@ class FakeFactory : public EnvironmentFactory {
   std::size_t slots = 1000;
 
  private:
-  bool take_slot() { return log_.count("restored") + log_.count("booted") - log_.count("killed") < slots; }
+  bool take_slot() {
+    return log_.count("restored") + log_.count("booted") - log_.count("killed") + preparing < slots;
+  }
   Log& log_;
+  std::atomic<std::size_t> preparing = 0;
 };
 
 DeploymentPointer deployment(const std::string& id) {
@@ -293,6 +303,31 @@ TEST_F(PoolTest, AnInvocationWaitsForASnapshotThatIsBeingMade) {
   EXPECT_TRUE(prepared.get());
   EXPECT_EQ(acquired.get(), StartKind::kRestored);
   EXPECT_EQ(log_.count("booted"), 0U);
+}
+
+TEST_F(PoolTest, AnInvocationWaitsForASlotThatAPreparationHas) {
+  factory_.slots = 1;
+  std::promise<void> open;
+  factory_.gate = open.get_future().share();
+  Pool pool(factory_, settings());
+  auto prepared = std::async(std::launch::async, [&] { return pool.prepare(b_); });
+  ASSERT_TRUE(log_.wait_for("prepare"));
+  auto acquired = std::async(std::launch::async, [&] { return static_cast<bool>(pool.acquire(a_)); });
+  EXPECT_EQ(acquired.wait_for(milliseconds(50)), std::future_status::timeout);
+  open.set_value();
+  EXPECT_TRUE(prepared.get());
+  EXPECT_TRUE(acquired.get());
+}
+
+TEST_F(PoolTest, AnInvocationDoesNotWaitForAPreparationThatHasNoSlot) {
+  factory_.slots = 1;
+  Pool pool(factory_, settings());
+  auto busy = std::make_optional(pool.acquire(a_));
+  auto prepared = std::async(std::launch::async, [&] { return pool.prepare(b_); });
+  ASSERT_TRUE(log_.wait_for("prepare: no slot"));
+  EXPECT_EQ(pool.acquire(a_).error().code, kNoFreeSlot);
+  busy.reset();
+  EXPECT_TRUE(prepared.get());
 }
 
 TEST_F(PoolTest, ANewSnapshotBeyondTheBudgetDropsTheOldest) {
