@@ -15,6 +15,11 @@ Error ec2(Fault fault, const std::string& detail) {
     case Fault::kExpired:
     case Fault::kNotYetValid:
       return {.code = "RequestExpired", .message = "Request has expired. " + detail};
+    case Fault::kTokenExpired:
+      return {.code = "RequestExpired", .message = "Request has expired."};
+    case Fault::kSession:
+      return {.code = "UnauthorizedOperation",
+              .message = "You are not authorized to perform this operation. " + detail};
     case Fault::kScope:
     case Fault::kPayload:
       return {.code = "AuthFailure", .message = std::string(kNotValidated) + ". " + detail};
@@ -36,6 +41,11 @@ Error lambda(Fault fault, const std::string& detail) {
     case Fault::kToken:
       return {.code = "UnrecognizedClientException",
               .message = "The security token included in the request is invalid."};
+    case Fault::kTokenExpired:
+      return {.code = "ExpiredTokenException",
+              .message = "The security token included in the request is expired"};
+    case Fault::kSession:
+      return {.code = "AccessDeniedException", .message = detail};
     case Fault::kScope:
     case Fault::kExpired:
     case Fault::kNotYetValid:

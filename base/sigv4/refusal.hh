@@ -8,15 +8,17 @@
 namespace caisson::sigv4 {
 
 enum class Fault {
-  kMissing,      ///< no Authorization header
-  kIncomplete,   ///< one that is not of SigV4's form, or that signs too little
-  kScope,        ///< another region, service or day
-  kUnknownKey,   ///< no such access key, or one that was deleted
-  kToken,        ///< a session token that is not of this key
-  kExpired,      ///< signed more than five minutes ago
-  kNotYetValid,  ///< signed more than five minutes ahead
-  kPayload,      ///< x-amz-content-sha256 is not the body's, or not a hash
-  kSignature,    ///< another signature than ours
+  kMissing,       ///< no Authorization header
+  kIncomplete,    ///< one that is not of SigV4's form, or that signs too little
+  kScope,         ///< another region, service or day
+  kUnknownKey,    ///< no such access key, or one that was deleted
+  kToken,         ///< a session token that is not of this key
+  kSession,       ///< a session's credentials, which this service lets do nothing
+  kTokenExpired,  ///< a session that has ended
+  kExpired,       ///< signed more than five minutes ago
+  kNotYetValid,   ///< signed more than five minutes ahead
+  kPayload,       ///< x-amz-content-sha256 is not the body's, or not a hash
+  kSignature,     ///< another signature than ours
 };
 
 /// Whose codes and sentences: those of the EC2 query API, or of the services that speak REST-JSON.
@@ -30,6 +32,8 @@ enum class Dialect { kEc2, kLambda };
 /// | kIncomplete          | IncompleteSignature, 400        | IncompleteSignatureException        |
 /// | kUnknownKey, kToken  | AuthFailure, 401                | UnrecognizedClientException         |
 /// | kExpired, kNotYet... | RequestExpired, 400             | InvalidSignatureException           |
+/// | kTokenExpired        | RequestExpired, 400             | ExpiredTokenException               |
+/// | kSession             | UnauthorizedOperation, 403      | AccessDeniedException               |
 /// | all others           | AuthFailure, 401                | InvalidSignatureException           |
 ///
 /// Lambda's have status 403. EC2 answers an unknown key and a wrong signature alike; the statuses are in

@@ -192,4 +192,14 @@ Result<std::string> make_secret() {
   return std::string(reinterpret_cast<const char*>(text.data()), 40);
 }
 
+Result<std::string> make_session_key_id() {
+  constexpr std::string_view kBase32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  std::array<unsigned char, 16> random{};
+  TRYV(fill(random.data(), random.size()));
+  std::string id = "ASIA";
+  for (const unsigned char byte : random)
+    id += kBase32[byte % kBase32.size()];
+  return id;
+}
+
 }  // namespace caisson::netd::accounts

@@ -36,4 +36,7 @@ class Sealer {
 /// 40 random characters, as AWS makes them.
 Result<std::string> make_secret();
 
+/// "ASIA" and 16 random characters of base 32, as AWS names the keys of sessions.
+Result<std::string> make_session_key_id();
+
 }  // namespace caisson::netd::accounts

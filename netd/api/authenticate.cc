@@ -19,6 +19,21 @@ Result<vpc::AccountId> named_account(const std::string& header) {
   return vpc::AccountId{header};
 }
 
+/// A function's own credentials are for services behind endpoints. Nothing says yet what else they may do, so here they may
+/// do nothing; who is told so is who signed with them.
+Error refuse_session(const sigv4::Request& request, const sigv4::Claim& claim, const sigv4::Rules& rules,
+                     std::int64_t now, const core::Backend& backend) {
+  const auto signer = backend.find_session(claim.access_key_id, claim.session_token, claim.scope, now);
+  if (!signer) {
+    const bool expired = signer.error().code == "ExpiredToken";
+    return sigv4::refusal(rules.dialect, expired ? sigv4::Fault::kTokenExpired : sigv4::Fault::kToken, "");
+  }
+  const Status verified = sigv4::verify(request, claim, signer.value().key, rules);
+  if (!verified) return verified.error();
+  return sigv4::refusal(rules.dialect, sigv4::Fault::kSession,
+                        "The credentials of a function are not accepted here.");
+}
+
 Result<vpc::AccountId> signer_of(const http::Request& request, const core::Backend& backend) {
   const sigv4::Rules rules{.region = kRegion, .service = "ec2", .dialect = sigv4::Dialect::kEc2};
   const sigv4::Request signed_request{.method = request.method,
@@ -26,8 +41,8 @@ Result<vpc::AccountId> signer_of(const http::Request& request, const core::Backe
                                       .headers = request.headers,
                                       .body_sha256 = sigv4::sha256_hex(request.body)};
   TRY(const auto claim, sigv4::read_claim(signed_request, rules, request.received));
-  // Long-term keys have no token; whoever sends one means another key.
-  if (!claim.session_token.empty()) return sigv4::refusal(rules.dialect, sigv4::Fault::kToken, "");
+  if (!claim.session_token.empty())
+    return refuse_session(signed_request, claim, rules, request.received, backend);
   const auto signer = backend.find_signer(claim.access_key_id, claim.scope);
   if (!signer && signer.error().code == "UnknownKey") {
     return sigv4::refusal(rules.dialect, sigv4::Fault::kUnknownKey, "");

@@ -39,6 +39,8 @@ const std::map<std::string, Members>& operations() {
         {"date", Kind::kText},
         {"region", Kind::kText},
         {"service", Kind::kText}}},
+      {"SessionCredentials",
+       {{"account", Kind::kText}, {"function", Kind::kText}, {"seconds", Kind::kNumber}}},
       {"AwaitRevocation", {{"seen", Kind::kNumber}}}};
   return kAll;
 }

@@ -1,5 +1,8 @@
 #include "netd/attach/requests.hh"
 
+#include <algorithm>
+#include <cctype>
+#include <ctime>
 #include <future>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -104,6 +107,25 @@ Result<Json> signing_key(core::Daemon& daemon, core::Slots::Connection, const Js
   return Json{{"account", signer.account.text}, {"key", sigv4::hex(signer.key.bytes())}};
 }
 
+/// Letters, digits, "-" and "_", as Lambda names functions.
+bool is_function_name(const std::string& name) {
+  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_';
+  });
+}
+
+Result<Json> session_credentials(core::Daemon& daemon, core::Slots::Connection, const Json& request, Fd&) {
+  const auto function = request.at("function").get<std::string>();
+  if (!is_function_name(function))
+    return Error{.code = "InvalidParameterValue", .message = "function is not a function's name"};
+  TRY(const auto made, daemon.mint_session({request.at("account").get<std::string>()}, function,
+                                           std::time(nullptr), request.at("seconds").get<std::uint32_t>()));
+  return Json{{"access_key_id", made.session.access_key_id},
+              {"secret_access_key", made.secret},
+              {"session_token", made.token},
+              {"expires", static_cast<std::uint64_t>(made.session.expires)}};
+}
+
 Result<Json> await_revocation(core::Daemon& daemon, core::Slots::Connection, const Json& request, Fd&) {
   return Json{
       {"revision", daemon.wait_for_revocation(request.at("seen").get<std::uint64_t>(), kRevocationPatience)}};
@@ -137,6 +159,7 @@ const std::map<std::string, Handler>& handlers() {
          return Json::object();
        }},
       {"SigningKey", signing_key},
+      {"SessionCredentials", session_credentials},
       {"AwaitRevocation", await_revocation}};
   return kAll;
 }

@@ -281,6 +281,20 @@ Result<SigningKeyReply> AttachClient::signing_key(const std::string& access_key_
   return answer;
 }
 
+Result<SessionCredentialsReply> AttachClient::session_credentials(const std::string& account,
+                                                                  const std::string& function,
+                                                                  std::uint32_t seconds) {
+  const std::string op = "SessionCredentials";
+  TRY(Reply reply,
+      impl_->request({{"op", op}, {"account", account}, {"function", function}, {"seconds", seconds}}));
+  SessionCredentialsReply answer;
+  TRY(answer.access_key_id, text(op, reply.members, "access_key_id"));
+  TRY(answer.secret_access_key, text(op, reply.members, "secret_access_key"));
+  TRY(answer.session_token, text(op, reply.members, "session_token"));
+  TRY(answer.expires, number(op, reply.members, "expires"));
+  return answer;
+}
+
 Result<std::uint64_t> AttachClient::await_revocation(std::uint64_t seen) {
   const std::string op = "AwaitRevocation";
   TRY(Reply reply, impl_->request({{"op", op}, {"seen", seen}}));

@@ -33,6 +33,14 @@ struct SigningKeyReply {
   std::string key;  ///< 64 hexadecimal digits
 };
 
+/// An execution environment's own; not to be logged.
+struct SessionCredentialsReply {
+  std::string access_key_id;
+  std::string secret_access_key;
+  std::string session_token;
+  std::uint64_t expires = 0;  ///< seconds since 1970
+};
+
 /// Blocking, thread-safe (one request at a time under a mutex). A request on a lost connection fails with the
 /// errno of the socket (its errno_value is set); call connect() again for a new client then. A reply that
 /// breaks the protocol is an error with code "ProtocolError" and EPROTO, one that does not come within ten
@@ -65,6 +73,9 @@ class AttachClient {
   /// Error "UnknownKey".
   Result<SigningKeyReply> signing_key(const std::string& access_key_id, const std::string& date,
                                       const std::string& region, const std::string& service);
+  /// New ones, for one environment of `function`, valid for `seconds`. Error "NoSuchEntity" for the account.
+  Result<SessionCredentialsReply> session_credentials(const std::string& account, const std::string& function,
+                                                      std::uint32_t seconds);
   /// Waits until an access key has ceased to be since `seen`, at most kRevocationPatience; the present revision.
   Result<std::uint64_t> await_revocation(std::uint64_t seen);
 

@@ -17,6 +17,8 @@
 // | ReturnSlot               | slot                                           |                                    |
 // | Resume                   | slot, generation                               | the tap's fd by SCM_RIGHTS         |
 // | SigningKey               | access_key_id, date, region, service           | account, key (64 hex digits)       |
+// | SessionCredentials       | account, function, seconds                     | access_key_id, secret_access_key,  |
+// |                          |                                                | session_token, expires             |
 // | AwaitRevocation          | seen                                           | revision                           |
 //
 // A leased slot is sealed: nothing passes. Attach binds it to an ENI and opens it; Seal keeps the binding (and its
@@ -25,7 +27,8 @@
 // another connection resumes them within ten seconds.
 //
 // SigningKey answers with what verifies the signatures of one day, region and service; the error UnknownKey means that
-// there is no such access key. netd's own service, ec2, is refused. AwaitRevocation answers when an access key has ceased to be since the revision `seen`, and
+// there is no such access key. netd's own service, ec2, is refused. SessionCredentials are new ones for one environment of
+// the function, until `expires` (seconds since 1970); netd keeps nothing of them. AwaitRevocation answers when an access key has ceased to be since the revision `seen`, and
 // with the same revision after kRevocationPatience; it holds its connection up meanwhile, so it wants one of its own.
 #pragma once
 

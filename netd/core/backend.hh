@@ -35,6 +35,12 @@ class Backend {
   [[nodiscard]] virtual Result<accounts::Signer> find_signer(const std::string& access_key_id,
                                                              const sigv4::Scope& scope) const = 0;
 
+  /// Whose session a token states. Errors: InvalidClientTokenId, ExpiredToken. `now`: seconds since 1970. Any thread.
+  [[nodiscard]] virtual Result<accounts::SessionSigner> find_session(const std::string& access_key_id,
+                                                                     const std::string& token,
+                                                                     const sigv4::Scope& scope,
+                                                                     std::int64_t now) const = 0;
+
   /// Answers that come from the kernel and not from the model, for the paths under /v1/: "Describe" (the tree of
   /// `caisson describe`), "DescribeFlows", "DescribeDrops", "Plan". Called off the sessions' threads, may block.
   virtual Result<nlohmann::json> inspect(const vpc::AccountId& account, const std::string& what,

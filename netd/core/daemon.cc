@@ -167,6 +167,18 @@ Result<accounts::Signer> Daemon::find_signer(const std::string& access_key_id,
   return key_ring_->find(*snapshot(), access_key_id, scope);
 }
 
+Result<accounts::SessionSigner> Daemon::find_session(const std::string& access_key_id,
+                                                     const std::string& token, const sigv4::Scope& scope,
+                                                     std::int64_t now) const {
+  return key_ring_->find_session(*snapshot(), access_key_id, token, scope, now);
+}
+
+Result<accounts::SessionCredentials> Daemon::mint_session(const vpc::AccountId& account,
+                                                          const std::string& function, std::int64_t now,
+                                                          std::int64_t seconds) const {
+  return key_ring_->mint(*snapshot(), account, function, now, seconds);
+}
+
 std::uint64_t Daemon::wait_for_revocation(std::uint64_t seen, std::chrono::milliseconds patience) {
   std::unique_lock lock(state_mutex_);
   state_changed_.wait_for(lock, patience,

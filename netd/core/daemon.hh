@@ -34,6 +34,15 @@ class Daemon : public Backend {
   [[nodiscard]] std::shared_ptr<const vpc::State> snapshot() const override;
   [[nodiscard]] Result<accounts::Signer> find_signer(const std::string& access_key_id,
                                                      const sigv4::Scope& scope) const override;
+  [[nodiscard]] Result<accounts::SessionSigner> find_session(const std::string& access_key_id,
+                                                             const std::string& token,
+                                                             const sigv4::Scope& scope,
+                                                             std::int64_t now) const override;
+  /// See KeyRing::mint(). Any thread.
+  [[nodiscard]] Result<accounts::SessionCredentials> mint_session(const vpc::AccountId& account,
+                                                                  const std::string& function,
+                                                                  std::int64_t now,
+                                                                  std::int64_t seconds) const;
   Result<nlohmann::json> inspect(const vpc::AccountId& account, const std::string& what,
                                  const nlohmann::json& parameters) override;
   std::string metrics() override;

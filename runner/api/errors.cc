@@ -23,6 +23,7 @@ constexpr std::array kKinds = {
     Kind{"IncompleteSignatureException", 403, false},
     Kind{"UnrecognizedClientException", 403, false},
     Kind{"InvalidSignatureException", 403, false},
+    Kind{"AccessDeniedException", 403, false},
     Kind{"UnknownOperationException", 404, false},
     Kind{"ResourceNotFoundException", 404, true},
     Kind{"ResourceConflictException", 409, false},

@@ -23,6 +23,14 @@ std::map<std::string, std::string> guest_variables(const Deployment& deployment,
   return variables;
 }
 
+std::map<std::string, std::string> credential_variables(const netd::SessionCredentialsReply& credentials) {
+  const std::chrono::system_clock::time_point end{std::chrono::seconds(credentials.expires)};
+  return {{"AWS_ACCESS_KEY_ID", credentials.access_key_id},
+          {"AWS_SECRET_ACCESS_KEY", credentials.secret_access_key},
+          {"AWS_SESSION_TOKEN", credentials.session_token},
+          {"AWS_CREDENTIAL_EXPIRATION", utc_time(end, "Z")}};
+}
+
 std::string log_stream_name(std::chrono::system_clock::time_point now, const std::string& digits) {
   std::string day = utc_time(now, "").substr(0, 10);
   std::ranges::replace(day, '-', '/');

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <cerrno>
+#include <ctime>
 #include <utility>
 
 #include "netd/client/attach_protocol.hh"
@@ -104,6 +105,7 @@ struct MicroVmFactory::Machine {
   std::unique_ptr<vmm::MicroVm> vm;
   std::unique_ptr<LogTail> log = std::make_unique<LogTail>();
   std::unique_ptr<AgentClient> agent;
+  std::int64_t credentials_end = 0;  ///< seconds since 1970
 
   /// To be called when there is a microVM.
   Status connect() {
@@ -122,14 +124,16 @@ namespace {
 class MicroVmEnvironment : public Environment {
  public:
   MicroVmEnvironment(std::shared_ptr<void> machine, const Slot& slot, vmm::Cgroup& cgroup, vmm::MicroVm& vm,
-                     AgentClient& client, LogTail& log, std::chrono::milliseconds agent_timeout)
+                     AgentClient& client, LogTail& log, std::chrono::milliseconds agent_timeout,
+                     std::int64_t credentials_end)
       : machine_(std::move(machine)),
         slot_(slot),
         cgroup_(cgroup),
         vm_(vm),
         agent_(client),
         log_(log),
-        agent_timeout_(agent_timeout) {}
+        agent_timeout_(agent_timeout),
+        credentials_end_(credentials_end) {}
 
   Outcome invoke(const Invocation& invocation) override {
     const auto begin = AgentClient::Clock::now();
@@ -153,7 +157,7 @@ class MicroVmEnvironment : public Environment {
     cap();
     Outcome outcome = answer ? from_answer(answer.value()) : broken(answer.error(), begin);
     outcome.log = log_.take();
-    outcome.usable = outcome.usable && capped;
+    outcome.usable = outcome.usable && capped && has_credentials();
     return outcome;
   }
 
@@ -164,6 +168,7 @@ class MicroVmEnvironment : public Environment {
   }
 
   Status thaw() override {
+    if (!has_credentials()) return Error{.code = "Expired", .message = "its credentials end soon"};
     // Somebody waits for it, as for an invocation.
     TRYV(cgroup_.free_cpu());
     TRYV(vm_.resume());
@@ -174,6 +179,11 @@ class MicroVmEnvironment : public Environment {
   [[nodiscard]] int exit_fd() const override { return vm_.exit_fd(); }
 
  private:
+  /// For one more invocation.
+  [[nodiscard]] bool has_credentials() const {
+    return credentials_end_ - std::time(nullptr) > kCredentialMargin;
+  }
+
   static Outcome undelivered(const Error& error) {
     return {.kind = Outcome::Kind::kUndelivered, .error_type = error.text(), .usable = false};
   }
@@ -202,6 +212,7 @@ class MicroVmEnvironment : public Environment {
   AgentClient& agent_;
   LogTail& log_;
   const std::chrono::milliseconds agent_timeout_;
+  const std::int64_t credentials_end_;  ///< seconds since 1970
 };
 
 constexpr int kAttempts = 3;
@@ -280,15 +291,28 @@ Status MicroVmFactory::attach(Machine& machine, const Deployment& deployment) {
   return machine.slot.attach(placement.interface);
 }
 
-Status MicroVmFactory::init(Machine& machine, const Deployment& deployment) {
-  auto answer =
-      machine.agent->init({.environment = guest_variables(deployment, settings_.region, new_log_stream()),
-                           .handler = deployment.settings.handler,
-                           .memory_mib = deployment.settings.memory_mib,
-                           .tmp_mib = deployment.settings.temporary_mib,
-                           .clock_ns = vmm::realtime_ns(),
-                           .entropy = vmm::host_entropy()},
-                          in(settings_.init_timeout));
+Result<std::map<std::string, std::string>> MicroVmFactory::new_credentials(Machine& machine,
+                                                                           const Deployment& deployment,
+                                                                           std::uint32_t seconds) {
+  TRY(const auto link, netd_.client());
+  TRY(const auto made, link->session_credentials(deployment.key.account, deployment.key.name, seconds));
+  machine.credentials_end = static_cast<std::int64_t>(made.expires);
+  return credential_variables(made);
+}
+
+Status MicroVmFactory::init(Machine& machine, const Deployment& deployment,
+                            std::uint32_t credential_seconds) {
+  auto variables = guest_variables(deployment, settings_.region, new_log_stream());
+  TRY(const auto credentials, new_credentials(machine, deployment, credential_seconds));
+  for (const auto& [name, value] : credentials)
+    variables[name] = value;
+  auto answer = machine.agent->init({.environment = std::move(variables),
+                                     .handler = deployment.settings.handler,
+                                     .memory_mib = deployment.settings.memory_mib,
+                                     .tmp_mib = deployment.settings.temporary_mib,
+                                     .clock_ns = vmm::realtime_ns(),
+                                     .entropy = vmm::host_entropy()},
+                                    in(settings_.init_timeout));
   if (!answer) {
     if (answer.error().code != "Timeout") return std::move(answer).error();
     return Error{.code = "FunctionError.InitTimeout",
@@ -300,19 +324,20 @@ Status MicroVmFactory::init(Machine& machine, const Deployment& deployment) {
   return ok();
 }
 
-Status MicroVmFactory::boot_and_init(Machine& machine, const Deployment& deployment, bool share_memory) {
+Status MicroVmFactory::boot_and_init(Machine& machine, const Deployment& deployment, For purpose) {
+  const bool share_memory = purpose == For::kSnapshot;
   TRY(machine.vm, vmm::boot_until_ready(machine.spec, machine.tap, share_memory));
   machine.tap.reset();
   TRYV(machine.connect());
   TRYV(attach(machine, deployment));
-  return init(machine, deployment);
+  return init(machine, deployment, share_memory ? kInitCredentialSeconds : kCredentialSeconds);
 }
 
 Result<SnapshotPointer> MicroVmFactory::prepare_once(const Deployment& deployment,
                                                      const std::function<void()>& begun) {
   TRY(Machine machine, make_machine(deployment));
   begun();
-  TRYV(boot_and_init(machine, deployment, true));
+  TRYV(boot_and_init(machine, deployment, For::kSnapshot));
   TRYV(machine.slot.seal());
   TRYV(machine.agent->prepare_snapshot(in(settings_.agent_timeout)));
   TRY(vmm::Snapshot snapshot, machine.vm->snapshot());
@@ -323,7 +348,8 @@ std::unique_ptr<Environment> MicroVmFactory::finish(std::shared_ptr<Machine> mac
   vmm::MicroVm& vm = *machine->vm;
   AgentClient& client = *machine->agent;
   return std::make_unique<MicroVmEnvironment>(machine, machine->slot, *machine->cgroup, vm, client,
-                                              *machine->log, settings_.agent_timeout);
+                                              *machine->log, settings_.agent_timeout,
+                                              machine->credentials_end);
 }
 
 Result<std::unique_ptr<Environment>> MicroVmFactory::restore_once(const Deployment& deployment,
@@ -331,6 +357,8 @@ Result<std::unique_ptr<Environment>> MicroVmFactory::restore_once(const Deployme
   Phases phases(settings_.on_restore_phase);
   TRY(Machine made, make_machine(deployment));
   auto machine = std::make_shared<Machine>(std::move(made));
+  TRY(auto variables, new_credentials(*machine, deployment, kCredentialSeconds));
+  variables["AWS_LAMBDA_LOG_STREAM_NAME"] = new_log_stream();
   phases.end("lease");
   TRY(machine->vm, vmm::MicroVm::restore(*snapshot, machine->spec, std::move(machine->tap),
                                          [&phases] { phases.end("spawn"); }));
@@ -338,10 +366,9 @@ Result<std::unique_ptr<Environment>> MicroVmFactory::restore_once(const Deployme
   TRYV(machine->connect());
   TRYV(machine->vm->resume());
   phases.end("resume");
-  TRYV(machine->agent->restored({.clock_ns = vmm::realtime_ns(),
-                                 .entropy = vmm::host_entropy(),
-                                 .environment = {{"AWS_LAMBDA_LOG_STREAM_NAME", new_log_stream()}}},
-                                in(settings_.agent_timeout)));
+  TRYV(machine->agent->restored(
+      {.clock_ns = vmm::realtime_ns(), .entropy = vmm::host_entropy(), .environment = std::move(variables)},
+      in(settings_.agent_timeout)));
   phases.end("acknowledge");
   TRYV(attach(*machine, deployment));
   phases.end("attach");
@@ -352,7 +379,7 @@ Result<std::unique_ptr<Environment>> MicroVmFactory::restore_once(const Deployme
 Result<std::unique_ptr<Environment>> MicroVmFactory::boot_once(const Deployment& deployment) {
   TRY(Machine made, make_machine(deployment));
   auto machine = std::make_shared<Machine>(std::move(made));
-  TRYV(boot_and_init(*machine, deployment, false));
+  TRYV(boot_and_init(*machine, deployment, For::kInvocations));
   TRYV(machine->cgroup->set_cpu_cap(cpu_millis(deployment.settings.memory_mib, settings_.min_cpu_millis)));
   return finish(std::move(machine));
 }

@@ -5,6 +5,7 @@
 // - A slot is sealed before its microVM is paused, and returned only when its QEMU is dead.
 // - A microVM's user is used by no other one that is alive; nor is its control group.
 // - Its CPU time is capped from an invocation's first kUncappedTime on until the next invocation.
+// - Each environment has credentials of its own, given to it after its restore, and serves no longer than they are good for.
 // - A microVM that ends before it has been given an event is replaced, twice; its code may have run its init by then,
 //   which Lambda, too, may run more than once.
 #pragma once
@@ -12,6 +13,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -58,8 +60,11 @@ class MicroVmFactory : public EnvironmentFactory {
                                                     const SnapshotPointer& snapshot);
   Result<std::unique_ptr<Environment>> boot_once(const Deployment& deployment);
   Result<Machine> make_machine(const Deployment& deployment);
-  Status boot_and_init(Machine& machine, const Deployment& deployment, bool share_memory);
-  Status init(Machine& machine, const Deployment& deployment);
+  enum class For : unsigned char { kSnapshot, kInvocations };
+  Status boot_and_init(Machine& machine, const Deployment& deployment, For purpose);
+  Status init(Machine& machine, const Deployment& deployment, std::uint32_t credential_seconds);
+  Result<std::map<std::string, std::string>> new_credentials(Machine& machine, const Deployment& deployment,
+                                                             std::uint32_t seconds);
   Status attach(Machine& machine, const Deployment& deployment);
   std::unique_ptr<Environment> finish(std::shared_ptr<Machine> machine);
 

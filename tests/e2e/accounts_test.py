@@ -18,8 +18,18 @@ LAMBDA = "http://127.0.0.1:4751"
 IDS = re.compile(r"\b(?:vpc|subnet|sg|sgr|eni|eni-attach|rtb|rtbassoc|acl|aclassoc|dopt|vpc-cidr-assoc)-0[0-9a-f]{16}\b")
 
 FUNCTION = """
+import os, time
+
+def keys():
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_CREDENTIAL_EXPIRATION")
+    return {name: os.environ[name] for name in names}
+
+at_init = keys()
+
 def handler(event, context):
-    return context.invoked_function_arn
+    # Long enough that the other call needs another environment.
+    time.sleep(event.get("Seconds", 0))
+    return {"at_init": at_init, "keys": keys()} if "Seconds" in event else context.invoked_function_arn
 """
 
 
@@ -28,6 +38,24 @@ def package():
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("app.py", FUNCTION)
     return base64.b64encode(archive.getvalue()).decode()
+
+
+class Client:
+    """Signs with one key; each has a process of its own, so that several can ask at a time."""
+
+    def __init__(self, lab, *key):
+        self.tool = lab.tool(lab.host, "signed_client.py", *key)
+
+    def send(self, **request):
+        self.tool.process.stdin.write(json.dumps(request) + "\n")
+        self.tool.process.stdin.flush()
+
+    def reply(self):
+        return self.tool.line()
+
+    def ask(self, **request):
+        self.send(**request)
+        return self.reply()
 
 
 class Account:
@@ -89,7 +117,7 @@ class Account:
         self.ec2("CreateTags", Resources=[self.vpc, self.subnet, self.group, self.eni], Tags=tags)
         status, _, created = self.functions("POST", "/2015-03-31/functions", FunctionName="same", Runtime="python3.11",
                                             Handler="app.handler", Role=f"arn:aws:iam::{self.id}:role/same",
-                                            Code={"ZipFile": package()},
+                                            Code={"ZipFile": package()}, Timeout=60,
                                             VpcConfig={"SubnetIds": [self.subnet], "SecurityGroupIds": [self.group]})
         assert status == 201, created
         self.arn = created["FunctionArn"]
@@ -215,10 +243,49 @@ class Accounts(harness.LabCase):
         for owner, stranger in ((blue, green), (green, blue)):
             status, _, answer = stranger.functions("POST", "/2015-03-31/functions/same/invocations", Message="x")
             self.assertEqual((status, answer), (200, stranger.arn))
+        self.try_sessions(blue, green)
         self.assertEqual(self.lab.caisson("plan"), [])
         self.delete(green)
         self.assertEqual(blue.ec2("DescribeVpcs"), before[0]["DescribeVpcs"])
         self.assertEqual(self.lab.caisson("plan"), [])
+
+    def try_sessions(self, *accounts):
+        """Each environment's handler has credentials of its own, which are netd's, and which open no API."""
+        clients = [Client(self.lab, account.key["AccessKeyId"], account.key["SecretAccessKey"])
+                   for account in accounts for _ in range(2)]
+        for client in clients:
+            listed = client.ask(service="lambda", url=LAMBDA + "/2015-03-31/functions", method="GET")
+            self.assertEqual(listed["status"], 200)
+        # All have begun, so the calls come within the time that the first one takes.
+        for client in clients:
+            client.send(service="lambda", url=LAMBDA + "/2015-03-31/functions/same/invocations", method="POST",
+                        body=json.dumps({"Seconds": 5}))
+        told = [json.loads(client.reply()["body"]) for client in clients]
+        keys = [one["keys"] for one in told]
+        for member in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+            of_all = [one[member] for one in keys] + [one["at_init"][member] for one in told]
+            # Four environments; the two of an account were initialised once, before the snapshot.
+            self.assertEqual(len(set(of_all)), 6, member)
+        self.assertEqual({one["AWS_REGION"] for one in keys}, {"us-east-1"})
+        one, other = keys[0], keys[2]
+        for token, status, code in ((one["AWS_SESSION_TOKEN"], 403, "UnauthorizedOperation"),
+                                    (other["AWS_SESSION_TOKEN"], 401, "AuthFailure"),
+                                    (one["AWS_SESSION_TOKEN"][:-1] + "x", 401, "AuthFailure")):
+            client = Client(self.lab, one["AWS_ACCESS_KEY_ID"], one["AWS_SECRET_ACCESS_KEY"], token)
+            reply = client.ask(service="ec2", url=EC2 + "DescribeVpcs", method="POST", body="{}")
+            self.assertEqual((reply["status"], json.loads(reply["body"])["Error"]["Code"]), (status, code))
+            reply = client.ask(service="lambda", url=LAMBDA + "/2015-03-31/functions", method="GET")
+            self.assertEqual((reply["status"], reply["headers"]["x-amzn-errortype"]), (403, "AccessDeniedException"))
+        self.assert_in_no_log([value for one in told for which in one.values() for name, value in which.items()
+                               if name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")])
+
+    def assert_in_no_log(self, secrets):
+        for daemon in ("netd", "runnerd"):
+            with open(f"{self.lab.run}/{daemon}.log", encoding="utf-8", errors="replace") as file:
+                log = file.read()
+            self.assertIn("Attach", log) if daemon == "netd" else self.assertIn("invocation", log)
+            for secret in secrets:
+                self.assertNotIn(secret, log)
 
     def try_netd(self, owner, stranger):
         actions = self.netd_actions()

@@ -1,4 +1,4 @@
-"""HTTP requests signed by botocore: a JSON object a line in, one a line out. Arguments: ACCESS_KEY SECRET.
+"""HTTP requests signed by botocore: a JSON object a line in, one a line out. Arguments: ACCESS_KEY SECRET [TOKEN].
 
 In: service, url, method, body, and optionally headers. Out: status, headers and body as text; without `service` the
 request goes unsigned. With `tell` the reply has the headers that were sent, too."""
@@ -32,7 +32,7 @@ def answer(asked, credentials):
 
 
 def main():
-    credentials = Credentials(sys.argv[1], sys.argv[2])
+    credentials = Credentials(*sys.argv[1:4])
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line), credentials)), flush=True)
 

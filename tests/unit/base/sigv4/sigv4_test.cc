@@ -200,6 +200,10 @@ TEST(Verify, RefusesInEc2sWords) {
   EXPECT_EQ(refusal(Dialect::kEc2, Fault::kUnknownKey, "").code, "AuthFailure");
   EXPECT_EQ(refusal(Dialect::kLambda, Fault::kUnknownKey, "").code, "UnrecognizedClientException");
   EXPECT_EQ(refusal(Dialect::kLambda, Fault::kToken, "").code, "UnrecognizedClientException");
+  EXPECT_EQ(refusal(Dialect::kEc2, Fault::kTokenExpired, "").code, "RequestExpired");
+  EXPECT_EQ(refusal(Dialect::kLambda, Fault::kTokenExpired, "").code, "ExpiredTokenException");
+  EXPECT_EQ(refusal(Dialect::kEc2, Fault::kSession, "").code, "UnauthorizedOperation");
+  EXPECT_EQ(refusal(Dialect::kLambda, Fault::kSession, "").code, "AccessDeniedException");
 }
 
 TEST(Verify, HoldsTheBodyAgainstItsDeclaredHash) {

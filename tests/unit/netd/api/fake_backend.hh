@@ -33,6 +33,21 @@ class FakeBackend final : public core::Backend {
     return accounts::Signer{.account = {"111122223333"}, .key = sigv4::SigningKey::derive("secret", scope)};
   }
 
+  /// "ASIAEXAMPLE" with the token "token" and the secret "secret" is a session of the account 111122223333; the token
+  /// "ended" is one that has ended.
+  [[nodiscard]] Result<accounts::SessionSigner> find_session(const std::string& access_key_id,
+                                                             const std::string& token,
+                                                             const sigv4::Scope& scope,
+                                                             std::int64_t) const override {
+    if (token == "ended") return Error{.code = "ExpiredToken"};
+    if (access_key_id != "ASIAEXAMPLE" || token != "token") return Error{.code = "InvalidClientTokenId"};
+    return accounts::SessionSigner{.session = {.account = {"111122223333"},
+                                               .function = "f",
+                                               .access_key_id = access_key_id,
+                                               .expires = 0},
+                                   .key = sigv4::SigningKey::derive("secret", scope)};
+  }
+
   Result<nlohmann::json> inspect(const vpc::AccountId& account, const std::string& what,
                                  const nlohmann::json&) override {
     if (what == "Plan") return nlohmann::json{{"Plan", plan}};

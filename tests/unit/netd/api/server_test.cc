@@ -77,13 +77,13 @@ TEST_F(ServerTest, OperatorsNameAccounts) {
 std::string signed_post(const std::string& action, const std::string& body,
                         const std::string& key = "AKIDEXAMPLE", const std::string& secret = "secret",
                         std::int64_t skew = 0, const std::string& service = "ec2",
-                        const std::string& more = "") {
+                        const std::string& more = "", const std::string& token = "") {
   const sigv4::Headers headers{{"host", "netd"}};
   const auto added = sigv4::sign({.method = "POST",
                                   .target = "/v1/" + action,
                                   .headers = headers,
                                   .body_sha256 = sigv4::sha256_hex(body)},
-                                 {.access_key_id = key, .secret_access_key = secret, .session_token = {}},
+                                 {.access_key_id = key, .secret_access_key = secret, .session_token = token},
                                  "us-east-1", service, std::time(nullptr) + skew);
   std::string text = "POST /v1/" + action + " HTTP/1.1\r\nHost: netd\r\n" + more;
   for (const auto& [name, value] : added)
@@ -123,6 +123,20 @@ TEST_F(ServerTest, SignaturesNameAccountsOverTcp) {
        "AuthFailure"},
       {"old", signed_post("DescribeVpcs", "{}", "AKIDEXAMPLE", "secret", -400), "400", "RequestExpired"},
       {"early", signed_post("DescribeVpcs", "{}", "AKIDEXAMPLE", "secret", 400), "400", "RequestExpired"},
+      {"a function's own key",
+       signed_post("DescribeVpcs", "{}", "ASIAEXAMPLE", "secret", 0, "ec2", "", "token"), "403",
+       "UnauthorizedOperation"},
+      {"another secret than the session's",
+       signed_post("DescribeVpcs", "{}", "ASIAEXAMPLE", "other", 0, "ec2", "", "token"), "401",
+       "AuthFailure"},
+      {"a session that has ended",
+       signed_post("DescribeVpcs", "{}", "ASIAEXAMPLE", "secret", 0, "ec2", "", "ended"), "400",
+       "RequestExpired"},
+      {"another key's token",
+       signed_post("DescribeVpcs", "{}", "AKIDEXAMPLE", "secret", 0, "ec2", "", "token"), "401",
+       "AuthFailure"},
+      {"a session's key without its token", signed_post("DescribeVpcs", "{}", "ASIAEXAMPLE"), "401",
+       "AuthFailure"},
       {"an operator's action", signed_post("DescribeAccounts", "{}"), "403", "UnauthorizedOperation"},
       {"a namespace of the host",
        signed_post(

@@ -17,6 +17,10 @@ bool is_request(const Json& json) {
 TEST(DecodeRequest, TakesWhatAnOperationNeedsAndNothingElse) {
   EXPECT_TRUE(is_request({{"op", "LeaseSlot"}}));
   EXPECT_TRUE(is_request({{"op", "Attach"}, {"slot", 3}, {"eni", "eni-1"}}));
+  EXPECT_TRUE(
+      is_request({{"op", "SessionCredentials"}, {"account", "1"}, {"function", "f"}, {"seconds", 900}}));
+  EXPECT_FALSE(
+      is_request({{"op", "SessionCredentials"}, {"account", "1"}, {"function", "f"}, {"seconds", "x"}}));
   const Json ensure = {{"op", "EnsureFunctionInterface"},
                        {"account", "1"},
                        {"user", "u"},

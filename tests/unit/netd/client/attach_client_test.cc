@@ -250,5 +250,23 @@ TEST(AttachClient, ConnectNamesThePathThatFailed) {
   EXPECT_EQ(AttachClient::connect(std::string(200, 'x')).error().errno_value, ENAMETOOLONG);
 }
 
+TEST(AttachClient, SessionCredentials) {
+  Peer peer;
+  peer.answer({{"ok", true},
+               {"access_key_id", "ASIA"},
+               {"secret_access_key", "s"},
+               {"session_token", "t"},
+               {"expires", 1'800'000'000U}});
+  const auto made = peer.client().session_credentials("111122223333", "f", 900);
+  ASSERT_TRUE(made) << made.error().text();
+  EXPECT_EQ(made.value().access_key_id, "ASIA");
+  EXPECT_EQ(made.value().secret_access_key, "s");
+  EXPECT_EQ(made.value().session_token, "t");
+  EXPECT_EQ(made.value().expires, 1'800'000'000U);
+  EXPECT_EQ(
+      peer.request(),
+      Json({{"op", "SessionCredentials"}, {"account", "111122223333"}, {"function", "f"}, {"seconds", 900}}));
+}
+
 }  // namespace
 }  // namespace caisson::netd

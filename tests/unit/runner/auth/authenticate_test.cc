@@ -47,6 +47,7 @@ TEST(Authenticate, RefusesInLambdasWords) {
   EXPECT_EQ(ask("KNOWN", "other", ""), "InvalidSignatureException");
   EXPECT_EQ(ask("OTHER", "secret", ""), "UnrecognizedClientException");
   EXPECT_EQ(ask("KNOWN", "secret", "token"), "UnrecognizedClientException");
+  EXPECT_EQ(ask("ASIAKNOWN", "secret", "token"), "AccessDeniedException");
   // What is ours is no word on the signature.
   EXPECT_EQ(ask("DOWN", "secret", ""), "ECONNREFUSED");
 }

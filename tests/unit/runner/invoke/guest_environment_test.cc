@@ -27,6 +27,18 @@ TEST(GuestVariables, ProvidedHasNoExecutionEnvironment) {
   EXPECT_FALSE(guest_variables(deployment, "eu-west-1", "s").contains("AWS_EXECUTION_ENV"));
 }
 
+TEST(CredentialVariables, SayWhenTheyEnd) {
+  const std::map<std::string, std::string> wanted{{"AWS_ACCESS_KEY_ID", "ASIA"},
+                                                  {"AWS_SECRET_ACCESS_KEY", "s"},
+                                                  {"AWS_SESSION_TOKEN", "t"},
+                                                  {"AWS_CREDENTIAL_EXPIRATION", "2024-01-31T12:00:00.000Z"}};
+  EXPECT_EQ(credential_variables({.access_key_id = "ASIA",
+                                  .secret_access_key = "s",
+                                  .session_token = "t",
+                                  .expires = 1'706'702'400}),
+            wanted);
+}
+
 TEST(LogStreamName, HasDayAndVersion) {
   EXPECT_EQ(
       log_stream_name(std::chrono::system_clock::time_point(std::chrono::seconds(1'706'702'400)), "0123"),
