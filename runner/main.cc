@@ -39,6 +39,7 @@
 #include "runner/privileges.hh"
 #include "vmm/cgroup.hh"
 #include "vmm/micro_vm.hh"
+#include "vmm/spawn.hh"
 
 namespace caisson::runner {
 namespace {
@@ -130,16 +131,17 @@ void block_signals() {
   (void)::signal(SIGPIPE, SIG_IGN);
 }
 
-Result<CodeStore> open_code_store(const Options& options, int helpers) {
+Result<CodeStore> open_code_store(const Options& options, const vmm::CgroupTree& cgroups) {
   std::error_code failed;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
   // Beside us in a build folder, in libexec when installed.
   auto unzip = self.parent_path() / "caisson-unzip";
   if (!std::filesystem::exists(unzip, failed))
     unzip = self.parent_path().parent_path() / "libexec/caisson/caisson-unzip";
-  return CodeStore::open(
-      options.state_dir + "/code",
-      {.unzip = unzip.string(), .uid = options.uid_base + options.uid_count - 1, .cgroup = helpers});
+  return CodeStore::open(options.state_dir + "/code", {.unzip = unzip.string(),
+                                                       .uid = options.uid_base + options.uid_count - 1,
+                                                       .cgroup = cgroups.helpers_fd(),
+                                                       .cpus = vmm::set_of(cgroups.layout().cpus.others)});
 }
 
 Status run(const Options& options) {
@@ -156,13 +158,16 @@ Status run(const Options& options) {
   TRY(const auto address, parse_listen(options.listen));
   // While we may still write where the kernel lets no owner write, in the hierarchies' roots.
   TRY(const auto cgroups,
-      vmm::CgroupTree::open(options.instance.empty() ? "caisson" : "caisson-" + options.instance));
+      vmm::CgroupTree::open(options.instance.empty() ? "caisson" : "caisson-" + options.instance,
+                            options.reserved_cpus));
+  if (cgroups->layout().cpus.reserved.empty())
+    spdlog::info("no CPUs are reserved: long invocations may delay short ones");
   TRYV(cgroups->start_cleaner());
   TRYV(cgroups->enter());
   TRYV(keep_only_needed_capabilities());
   TRYV(become_only(options.uid_base, options.uid_base + options.uid_count - 1));
   TRY(const auto registry, Registry::open(options.state_dir + "/runner.db"));
-  TRY(const CodeStore code, open_code_store(options, cgroups->helpers_fd()));
+  TRY(const CodeStore code, open_code_store(options, *cgroups));
 
   TRYV(vmm::check_isolation(options.uid_base));
   const vmm::Accelerator accelerator = vmm::probe_accelerator(images.kernel, images.initrd, options.uid_base);

@@ -44,6 +44,10 @@ void describe(CLI::App& app, Options& options) {
                  "Least CPU cap of an environment, percent of one CPU; beyond it 1,769 MB are worth one [0, "
                  "without KVM 50]")
       ->check(CLI::Range(0U, 10'000U));
+  app.add_option(
+      "--reserved-cpus", options.reserved_cpus,
+      "CPUs that environments leave after their first 100 ms of an invocation, for the daemon and those that "
+      "begin [one in sixteen; 0: none]");
   app.add_option("--preparations", options.preparations, "Snapshots made at the same time")
       ->capture_default_str()
       ->check(CLI::Range(1U, 64U));

@@ -33,6 +33,7 @@ struct Options {
   std::uint32_t reclaim_after_s = 600;
   std::uint32_t init_timeout_s = 0;
   std::optional<std::uint32_t> min_cpu_percent;
+  std::optional<unsigned> reserved_cpus;
   std::size_t preparations = 3;
 };
 

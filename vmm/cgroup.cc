@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -17,6 +19,8 @@
 #include <iterator>
 #include <sstream>
 #include <thread>
+
+#include "vmm/spawn.hh"
 
 namespace caisson::vmm {
 namespace {
@@ -106,12 +110,45 @@ std::string v2_controllers(const std::string& mountinfo) {
   return {};
 }
 
-CgroupFacts gather() {
+/// Those that this thread may use, in ascending order.
+std::vector<unsigned> own_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::vector<unsigned> cpus;
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) return cpus;
+  for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+Status stay_on(const std::vector<unsigned>& cpus) {
+  const cpu_set_t set = set_of(cpus);
+  if (::sched_setaffinity(0, sizeof set, &set) != 0) return Error::system(errno, "set", "the CPUs to run on");
+  return ok();
+}
+
+/// What the layout still needs to know, once it is known where our groups are.
+void gather_of(const CgroupLayout& layout, CgroupFacts& facts) {
+  if (layout.version == CgroupVersion::kV2) {
+    facts.delegated = read_text(layout.enable_in.front() + "/cgroup.controllers");
+    return;
+  }
+  const auto cpuset = std::ranges::find(layout.hierarchies, "cpuset", &CgroupLayout::Hierarchy::controller);
+  if (cpuset == layout.hierarchies.end()) return;
+  const std::filesystem::path own = std::filesystem::path(cpuset->parent).parent_path();
+  facts.memory_nodes = read_text(own / "cpuset.effective_mems");
+  if (facts.memory_nodes.ends_with('\n')) facts.memory_nodes.pop_back();
+}
+
+CgroupFacts gather(std::optional<unsigned> reserved_cpus) {
   CgroupFacts facts;
+  facts.cpus = divide_cpus(own_cpus(), reserved_cpus);
   facts.mountinfo = read_text("/proc/self/mountinfo");
   facts.self = read_text("/proc/self/cgroup");
   facts.controllers = v2_controllers(facts.mountinfo);
   facts.alone = is_alone(facts);
+  if (const auto layout = find_layout(facts, "x")) gather_of(layout.value(), facts);
   return facts;
 }
 
@@ -147,11 +184,12 @@ Status make_parents(const CgroupLayout& layout) {
     TRYV(make_folder(hierarchy.parent));
   }
   for (const std::string& folder : layout.enable_in) {
-    TRYV(write_text(folder + "/cgroup.subtree_control", "+memory +cpu +pids"));
+    TRYV(write_text(folder + "/cgroup.subtree_control", layout.enabled));
   }
   for (const auto& hierarchy : layout.hierarchies) {
     TRYV(write_all(hierarchy.parent,
                    parent_writes(layout.version, hierarchy.controller, std::thread::hardware_concurrency())));
+    TRYV(write_all(hierarchy.parent, cpu_writes(layout, hierarchy.controller)));
   }
   return ok();
 }
@@ -200,9 +238,16 @@ std::vector<int> Cgroup::tasks_fds() const {
   return raw;
 }
 
+const std::vector<unsigned>& Cgroup::cpus() const {
+  return layout_->cpus.reserved.empty() ? layout_->cpus.reserved : layout_->cpus.all;
+}
+
 Status Cgroup::set_cpu_cap(std::uint32_t millis) {
   for (std::size_t i = 0; i < folders_.size(); ++i) {
-    for (CpuCap& cap : cpu_cap(version_, controllers_[i], cpu_share_, millis)) {
+    std::vector<CpuCap> caps = cpu_step_aside(*layout_, controllers_[i]);
+    std::ranges::move(cpu_cap(layout_->version, controllers_[i], cpu_share_, millis),
+                      std::back_inserter(caps));
+    for (CpuCap& cap : caps) {
       const std::string path = folders_[i] + "/" + cap.file;
       cap_files_.push_back(Fd::own(::open(path.c_str(), O_WRONLY | O_CLOEXEC)));
       if (!cap_files_.back()) return Error::system(errno, "open", path);
@@ -229,8 +274,9 @@ Status Cgroup::free_cpu() {
   return write_caps(&CpuCap::free);
 }
 
-Result<std::unique_ptr<CgroupTree>> CgroupTree::open(const std::string& name) {
-  TRY(auto layout, find_layout(gather(), name));
+Result<std::unique_ptr<CgroupTree>> CgroupTree::open(const std::string& name,
+                                                     std::optional<unsigned> reserved_cpus) {
+  TRY(auto layout, find_layout(gather(reserved_cpus), name));
   std::unique_ptr<CgroupTree> tree(new CgroupTree(std::move(layout)));
   TRYV(move_to_leaf(tree->layout_));
   TRY(tree->lock_, make_locked(tree->layout_.hierarchies.front().parent));
@@ -260,12 +306,13 @@ Status CgroupTree::enter() {
       layout_.helpers + (layout_.version == CgroupVersion::kV1 ? "/tasks" : "/cgroup.procs");
   helpers_ = Fd::own(::open(joined.c_str(), O_WRONLY | O_CLOEXEC));
   if (!helpers_) return Error::system(errno, "open", joined);
-  return write_text(layout_.daemon + "/cgroup.procs", "0");
+  TRYV(write_text(layout_.daemon + "/cgroup.procs", "0"));
+  return layout_.cpus.reserved.empty() ? ok() : stay_on(layout_.cpus.reserved);
 }
 
 Result<Cgroup> CgroupTree::make(const std::string& name, const CgroupLimits& limits) const {
   Cgroup group;
-  group.version_ = layout_.version;
+  group.layout_ = &layout_;
   group.cpu_share_ = limits.cpu_millis;
   for (const auto& hierarchy : layout_.hierarchies) {
     const std::string folder = hierarchy.parent + "/" + name;
@@ -277,6 +324,7 @@ Result<Cgroup> CgroupTree::make(const std::string& name, const CgroupLimits& lim
     group.controllers_.push_back(hierarchy.controller);
     group.folders_.push_back(folder);
     TRYV(write_all(folder, limit_writes(layout_.version, hierarchy.controller, limits)));
+    TRYV(write_all(folder, cpu_writes(layout_, hierarchy.controller)));
     if (layout_.version == CgroupVersion::kV2) {
       group.folder_ = Fd::own(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
       if (!group.folder_) return Error::system(errno, "open cgroup", folder);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ class Cgroup {
   [[nodiscard]] int folder_fd() const { return folder_.get(); }
   /// v1: for ChildSpec::cgroup_tasks; empty with v2.
   [[nodiscard]] std::vector<int> tasks_fds() const;
+  /// For ChildSpec::cpus: the daemon has fewer itself.
+  [[nodiscard]] const std::vector<unsigned>& cpus() const;
   /// Prepares the cap; until cap_cpu() there is none. Errors: those of writing, with the file's name.
   [[nodiscard]] Status set_cpu_cap(std::uint32_t millis);
   /// Two states; some microseconds each. To be called by one thread at a time, after set_cpu_cap().
@@ -34,7 +37,7 @@ class Cgroup {
  private:
   friend class CgroupTree;
   [[nodiscard]] Status write_caps(std::string CpuCap::*text);
-  CgroupVersion version_ = CgroupVersion::kV2;
+  const CgroupLayout* layout_ = nullptr;  ///< the tree's, which lives as long
   std::vector<std::string> controllers_;
   std::vector<std::string> folders_;
   std::vector<Fd> tasks_;
@@ -48,14 +51,17 @@ class Cgroup {
 class CgroupTree {
  public:
   /// Finds the place, makes the parent and removes groups that a predecessor left. Called once, at start, as root with
-  /// CAP_DAC_OVERRIDE; all else needs the user only. Errors: "NoCgroups"; those of the file system.
-  static Result<std::unique_ptr<CgroupTree>> open(const std::string& name);
+  /// CAP_DAC_OVERRIDE; all else needs the user only. `reserved_cpus` as in divide_cpus(). Errors: "NoCgroups"; those of
+  /// the file system.
+  static Result<std::unique_ptr<CgroupTree>> open(const std::string& name,
+                                                  std::optional<unsigned> reserved_cpus = std::nullopt);
 
   /// Forks a process that waits for the end of this one, however it comes, and then removes all groups and the
   /// parent. Called once, after open(), before this process has threads. Errors: those of pipe and fork.
   [[nodiscard]] Status start_cleaner();
 
-  /// Moves this process into its own group beside the microVMs', and makes the helpers'. Called once, after
+  /// Moves this process into its own group beside the microVMs', and to the reserved CPUs; makes the helpers'. Called
+  /// once, before this process has further threads, after
   /// start_cleaner(), since what removes a group can't be in it. Errors: those of the file system.
   [[nodiscard]] Status enter();
 

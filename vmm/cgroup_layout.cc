@@ -90,6 +90,14 @@ void place_daemon(CgroupLayout& layout) {
   }
 }
 
+/// "0,2,3", as cpuset.cpus takes it.
+std::string text_of(const std::vector<unsigned>& cpus) {
+  std::string text;
+  for (const unsigned cpu : cpus)
+    text += (text.empty() ? "" : ",") + std::to_string(cpu);
+  return text;
+}
+
 CgroupLayout v2_layout(const CgroupFacts& facts, const Mount& mount, const std::string& name) {
   CgroupLayout layout;
   layout.version = CgroupVersion::kV2;
@@ -97,6 +105,11 @@ CgroupLayout v2_layout(const CgroupFacts& facts, const Mount& mount, const std::
   if (facts.alone) layout.leaf = base + "/caisson-cgroups";
   layout.hierarchies = {{"", base + "/" + name}};
   layout.enable_in = {base, base + "/" + name};
+  layout.enabled = "+memory +cpu +pids";
+  if (!facts.cpus.reserved.empty() && has_word(facts.alone ? facts.delegated : facts.controllers, "cpuset")) {
+    layout.enabled += " +cpuset";
+    layout.cpus = facts.cpus;
+  }
   place_daemon(layout);
   return layout;
 }
@@ -131,6 +144,12 @@ Result<CgroupLayout> find_layout(const CgroupFacts& facts, const std::string& na
       const std::string own = folder_of(mounts.v1.at(controller), own_path(facts.self, controller));
       layout.hierarchies.push_back({controller, own + "/" + name});
     }
+    if (in_v1("cpuset") && !facts.cpus.reserved.empty()) {
+      const std::string own = folder_of(mounts.v1.at("cpuset"), own_path(facts.self, "cpuset"));
+      layout.hierarchies.push_back({"cpuset", own + "/" + name});
+      layout.cpus = facts.cpus;
+      layout.memory_nodes = facts.memory_nodes;
+    }
     place_daemon(layout);
     return layout;
   }
@@ -162,7 +181,8 @@ std::vector<CgroupWrite> limit_writes(CgroupVersion version, const std::string& 
     return {{"memory.limit_in_bytes", memory}, {"memory.swappiness", "0", true}};
   }
   if (controller == "cpu") return {{"cpu.shares", shares(limits.cpu_millis)}};
-  return {{"pids.max", pids}};
+  if (controller == "pids") return {{"pids.max", pids}};
+  return {};
 }
 
 std::vector<CpuCap> cpu_cap(CgroupVersion version, const std::string& controller, std::uint32_t share,
@@ -181,6 +201,34 @@ std::vector<CpuCap> cpu_cap(CgroupVersion version, const std::string& controller
           {"cpu.cfs_quota_us", quota, "-1"},
           {"cpu.idle", "1", "0"},
           {"cpu.shares", "", shares(share)}};
+}
+
+CpuDivision divide_cpus(std::vector<unsigned> cpus, std::optional<unsigned> reserved) {
+  const std::size_t count = cpus.size();
+  const std::size_t wanted = reserved.value_or(static_cast<unsigned>((count + 15) / 16));
+  const std::size_t taken = std::min(wanted, count - std::min<std::size_t>(count, 1));
+  CpuDivision division{.all = std::move(cpus), .reserved = {}, .others = {}};
+  if (taken == 0) return division;
+  const auto border = division.all.begin() + static_cast<std::ptrdiff_t>(taken);
+  division.reserved.assign(division.all.begin(), border);
+  division.others.assign(border, division.all.end());
+  return division;
+}
+
+std::vector<CgroupWrite> cpu_writes(const CgroupLayout& layout, const std::string& controller) {
+  if (layout.cpus.reserved.empty()) return {};
+  const std::string all = text_of(layout.cpus.all);
+  if (layout.version == CgroupVersion::kV2) return {{"cpuset.cpus", all}};
+  if (controller != "cpuset") return {};
+  // A v1 group begins without any of them. Its own load balancing would make the kernel rebuild its scheduling domains
+  // at each change of CPUs; the hierarchy's root balances.
+  return {{"cpuset.sched_load_balance", "0"}, {"cpuset.mems", layout.memory_nodes}, {"cpuset.cpus", all}};
+}
+
+std::vector<CpuCap> cpu_step_aside(const CgroupLayout& layout, const std::string& controller) {
+  if (layout.cpus.reserved.empty()) return {};
+  if (layout.version == CgroupVersion::kV1 && controller != "cpuset") return {};
+  return {{"cpuset.cpus", text_of(layout.cpus.others), text_of(layout.cpus.all)}};
 }
 
 std::vector<CgroupWrite> parent_writes(CgroupVersion version, const std::string& controller, unsigned cpus) {

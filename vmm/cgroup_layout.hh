@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,12 +17,29 @@ namespace caisson::vmm {
 
 enum class CgroupVersion { kV1, kV2 };
 
+/// The CPUs that short invocations find free of long ones. The daemon stays on the reserved ones; who is capped leaves
+/// them. Nothing else keeps a wake-up's wait short: a thread that wakes is put beside one that runs when no CPU is idle,
+/// and waits for the next tick there.
+struct CpuDivision {
+  std::vector<unsigned> all;
+  std::vector<unsigned> reserved;  ///< empty: not divided
+  std::vector<unsigned> others;    ///< empty: not divided
+
+  bool operator==(const CpuDivision&) const = default;
+};
+
+/// The first `reserved` of `cpus`; at least one is left for the others. nullopt: one in sixteen, none of one.
+CpuDivision divide_cpus(std::vector<unsigned> cpus, std::optional<unsigned> reserved);
+
 /// What the machine says of its groups.
 struct CgroupFacts {
   std::string mountinfo;    ///< /proc/self/mountinfo
   std::string self;         ///< /proc/self/cgroup
   std::string controllers;  ///< v2's root's cgroup.controllers; empty without v2
   bool alone = false;       ///< is our v2 group ours alone? Then it was delegated to us.
+  std::string delegated;    ///< v2, alone: our group's cgroup.controllers
+  CpuDivision cpus;
+  std::string memory_nodes;  ///< v1: our group's cpuset.effective_mems
 };
 
 /// A text for a file of a group. Files that a kernel may lack are optional.
@@ -36,7 +54,7 @@ struct CgroupWrite {
 struct CgroupLayout {
   CgroupVersion version = CgroupVersion::kV2;
   struct Hierarchy {
-    std::string controller;  ///< v1: "memory", "cpu" or "pids"; v2: empty, all three
+    std::string controller;  ///< v1: "memory", "cpu", "pids" or "cpuset"; v2: empty, all
     std::string parent;      ///< the folder that is to hold the microVMs' groups
 
     bool operator==(const Hierarchy&) const = default;
@@ -49,11 +67,14 @@ struct CgroupLayout {
   std::string helpers;  ///< that of processes that work on what callers sent, there
   /// v2: folders whose children shall have the controllers, outermost first; the last is the parent.
   std::vector<std::string> enable_in;
+  std::string enabled;  ///< v2: what is written into their cgroup.subtree_control
+  CpuDivision cpus;     ///< divided only where the controller cpuset can be had
+  std::string memory_nodes;
 };
 
 /// The microVMs' groups go beneath our own group where it is ours to divide (v1: always; v2: when it was delegated,
-/// as systemd does with Delegate=yes), else beneath the root. v1 is taken where it has all three controllers. Error:
-/// "NoCgroups" with the controllers that are missing.
+/// as systemd does with Delegate=yes), else beneath the root. v1 is taken where it has memory, cpu and pids; cpuset is
+/// used where it is there. Error: "NoCgroups" with the controllers that are missing.
 Result<CgroupLayout> find_layout(const CgroupFacts& facts, const std::string& name);
 
 struct CgroupLimits {
@@ -82,6 +103,12 @@ struct CpuCap {
 /// `share` is CgroupLimits::cpu_millis. Empty for a folder without the cpu controller.
 std::vector<CpuCap> cpu_cap(CgroupVersion version, const std::string& controller, std::uint32_t share,
                             std::uint32_t cap);
+
+/// What a microVM's group, and before it the parent, is given of CPUs: all. `controller` as in Hierarchy; empty where
+/// CPUs are not divided.
+std::vector<CgroupWrite> cpu_writes(const CgroupLayout& layout, const std::string& controller);
+/// Who is capped leaves the reserved CPUs.
+std::vector<CpuCap> cpu_step_aside(const CgroupLayout& layout, const std::string& controller);
 
 /// The weight of the parent: together microVMs count as one busy process on each CPU, and the daemon as one more.
 std::vector<CgroupWrite> parent_writes(CgroupVersion version, const std::string& controller, unsigned cpus);

@@ -133,6 +133,7 @@ Result<std::unique_ptr<QemuMicroVm>> QemuMicroVm::start(const MicroVmSpec& spec,
   if (spec.cgroup != nullptr) {
     child_spec.cgroup_folder = spec.cgroup->folder_fd();
     child_spec.cgroup_tasks = spec.cgroup->tasks_fds();
+    child_spec.cpus = spec.cgroup->cpus();
   }
   const auto inherit = [&child_spec](const Fd& fd) {
     if (!fd) return -1;

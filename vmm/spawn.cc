@@ -39,6 +39,7 @@ struct Prepared {
   int go_fd = -1;           ///< the child reads a byte when its users are mapped
   int go_write_fd = -1;     ///< the parent's end of that
   int null_fd = -1;
+  cpu_set_t cpus{};
 };
 
 // From here to exec() the code runs between clone and execve in a process of several threads: system calls
@@ -89,6 +90,13 @@ void join_cgroups(const Prepared& prepared) {
   }
 }
 
+/// After the group is joined, whose CPUs an earlier, lesser choice would narrow.
+void choose_cpus(const Prepared& prepared) {
+  if (prepared.spec.cpus.empty()) return;
+  if (::sched_setaffinity(0, sizeof prepared.cpus, &prepared.cpus) != 0)
+    give_up(prepared.report_fd, "choose the CPUs");
+}
+
 /// Until the parent has mapped the users of our namespace.
 void await_go(const Prepared& prepared) {
   // Else our own copy would keep us waiting when the parent dies.
@@ -130,6 +138,7 @@ bool is_orphan(int report_fd) {
 
 [[noreturn]] void run_child(const Prepared& prepared) {
   join_cgroups(prepared);
+  choose_cpus(prepared);
   if (prepared.spec.jail) await_go(prepared);
   const int report_fd = arrange_descriptors(prepared);
   // Dropping what the namespace's maker has over it waits until the root is made.
@@ -219,7 +228,8 @@ Result<Child> spawn_here(const ChildSpec& spec) {
                     .report_fd = report.write.get(),
                     .go_fd = go.read.get(),
                     .go_write_fd = go.write.get(),
-                    .null_fd = null.get()};
+                    .null_fd = null.get(),
+                    .cpus = set_of(spec.cpus)};
   for (const std::string& argument : spec.argv)
     prepared.argv.push_back(const_cast<char*>(argument.c_str()));
   prepared.argv.push_back(nullptr);
@@ -281,6 +291,14 @@ class Forker {
 };
 
 }  // namespace
+
+cpu_set_t set_of(const std::vector<unsigned>& cpus) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const unsigned cpu : cpus)
+    CPU_SET(cpu, &set);
+  return set;
+}
 
 Result<Child> spawn(const ChildSpec& spec) {
   return Forker::instance().run(spec);

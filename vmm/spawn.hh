@@ -1,6 +1,8 @@
 // Starts an unprivileged child that dies with us.
 #pragma once
 
+#include <sched.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,7 +28,11 @@ struct ChildSpec {
   int cgroup_folder = -1;
   /// Borrowed. cgroup v1: the `tasks` files of the groups that the child joins before anything else.
   std::vector<int> cgroup_tasks;
+  std::vector<unsigned> cpus;  ///< that the child may use; none: those of the thread that forks
 };
+
+/// For sched_setaffinity(2).
+cpu_set_t set_of(const std::vector<unsigned>& cpus);
 
 struct Child {
   int pid = -1;

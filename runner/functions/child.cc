@@ -31,6 +31,8 @@ void limit(decltype(RLIMIT_AS) resource, std::uint64_t value) {
 /// Runs in the child of a process with threads: system calls only, no allocation.
 [[noreturn]] void become(const ChildSpec& spec, char* const* argv, bool change_user, pid_t parent) {
   if (spec.cgroup >= 0 && ::write(spec.cgroup, "0", 1) != 1) ::_exit(kSetupFailed);
+  if (CPU_COUNT(&spec.cpus) != 0 && ::sched_setaffinity(0, sizeof spec.cpus, &spec.cpus) != 0)
+    ::_exit(kSetupFailed);
   // The sources are copied above the targets first, or an early dup2 could overwrite a later source.
   std::array<int, 5> sources = {spec.input, spec.output, spec.errors, spec.extra, spec.program};
   for (int& source : sources) {

@@ -1,6 +1,7 @@
 // Helper processes that handle what callers sent: another user, no privileges, limited resources.
 #pragma once
 
+#include <sched.h>
 #include <sys/types.h>
 
 #include <chrono>
@@ -21,6 +22,7 @@ struct ChildSpec {
   int errors = -1;                     ///< becomes descriptor 2
   int extra = -1;                      ///< becomes descriptor 3, or -1
   int cgroup = -1;                     ///< a file to which the child writes "0" to join its group, or -1
+  cpu_set_t cpus{};                    ///< that the child may use; none: the caller's
   std::uint32_t uid = 65534;           ///< user and group; ignored when the caller can't change its user
   std::uint64_t address_space_bytes = 0;
   std::uint64_t file_bytes = 0;

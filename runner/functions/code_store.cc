@@ -130,6 +130,7 @@ Status CodeStore::write_image(int zip, int image) const {
                    .output = tar_in.get(),
                    .errors = reason.get(),
                    .cgroup = settings_.cgroup,
+                   .cpus = settings_.cpus,
                    .uid = settings_.uid,
                    .address_space_bytes = kHelperMemory,
                    .cpu_seconds = 60};
@@ -146,6 +147,7 @@ Status CodeStore::write_image(int zip, int image) const {
                    .errors = noise.get(),
                    .extra = image,
                    .cgroup = settings_.cgroup,
+                   .cpus = settings_.cpus,
                    .uid = settings_.uid,
                    .address_space_bytes = kHelperMemory,
                    .file_bytes = settings_.max_unzipped_bytes * 2,

@@ -1,6 +1,8 @@
 // Packages of code as read-only file system images in the state folder.
 #pragma once
 
+#include <sched.h>
+
 #include <set>
 #include <string>
 #include <string_view>
@@ -17,6 +19,7 @@ struct IntakeSettings {
   std::string make_image = "/usr/bin/mksquashfs";
   std::uint32_t uid = 65534;  ///< user and group of both helpers
   int cgroup = -1;            ///< see ChildSpec::cgroup
+  cpu_set_t cpus{};           ///< see ChildSpec::cpus
   std::uint64_t max_unzipped_bytes = 250ULL * 1024 * 1024;
 };
 

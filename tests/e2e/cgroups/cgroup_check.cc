@@ -20,6 +20,7 @@
 #include <iterator>
 #include <sstream>
 #include <string>
+#include <thread>
 
 #include "vmm/cgroup.hh"
 #include "vmm/spawn.hh"
@@ -65,6 +66,7 @@ Child start(const Cgroup& group, const char* role) {
   ChildSpec spec{.argv = {"/proc/self/exe", role}, .stderr_fd = 1};
   spec.cgroup_folder = group.folder_fd();
   spec.cgroup_tasks = group.tasks_fds();
+  spec.cpus = group.cpus();
   return must(spawn(spec), "spawn");
 }
 
@@ -134,6 +136,12 @@ void check_cpu(const CgroupTree& tree) {
   kill(child);
 }
 
+cpu_set_t cpus_of(pid_t pid) {
+  cpu_set_t set;
+  check(::sched_getaffinity(pid, sizeof set, &set) == 0, "sched_getaffinity");
+  return set;
+}
+
 /// Nanoseconds that the child has run.
 long long run_time(const Child& child) {
   return std::atoll(read_text("/proc/" + std::to_string(child.pid) + "/schedstat").c_str());
@@ -146,9 +154,8 @@ void check_step_back(const CgroupTree& tree) {
   check(capped.set_cpu_cap(1000).has_value(), "set_cpu_cap");
   const Child first = start(capped, "spin");
   const Child second = start(other, "spin");
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(0, &one);
+  // One that a capped group may use.
+  const cpu_set_t one = set_of({static_cast<unsigned>(std::thread::hardware_concurrency()) - 1});
   for (const Child* child : {&first, &second})
     check(::sched_setaffinity(child->pid, sizeof one, &one) == 0, "sched_setaffinity");
   const auto share = [&] {
@@ -177,11 +184,40 @@ void check_step_back(const CgroupTree& tree) {
   kill(second);
 }
 
+/// Who is capped leaves the reserved CPUs, and comes back; a child doesn't share what the daemon is confined to.
+void check_step_aside(const CgroupTree& tree) {
+  const CpuDivision& cpus = tree.layout().cpus;
+  if (std::thread::hardware_concurrency() < 2)
+    return check(cpus.reserved.empty(), "the only CPU is reserved");
+  check(!cpus.reserved.empty(), "no CPUs are reserved");
+  Cgroup group = must(tree.make("vm-8", {.memory_bytes = kMemory}), "make");
+  check(group.set_cpu_cap(1000).has_value(), "set_cpu_cap");
+  const cpu_set_t before = cpus_of(0);
+  const cpu_set_t reserved = set_of(cpus.reserved);
+  check(::sched_setaffinity(0, sizeof reserved, &reserved) == 0, "sched_setaffinity");
+  const Child child = start(group, "spin");
+  check(::sched_setaffinity(0, sizeof before, &before) == 0, "sched_setaffinity");
+  const auto runs_on = [&](const std::vector<unsigned>& wanted, const char* what) {
+    const cpu_set_t have = cpus_of(child.pid);
+    const cpu_set_t want = set_of(wanted);
+    check(CPU_EQUAL(&have, &want), what);
+  };
+  runs_on(cpus.all, "a child has less than all CPUs");
+  check(group.cap_cpu().has_value(), "cap_cpu");
+  runs_on(cpus.others, "who is capped may use other CPUs than those that are not reserved");
+  check(group.free_cpu().has_value(), "free_cpu");
+  runs_on(cpus.all, "who is free again has less than all CPUs");
+  kill(child);
+}
+
 /// A daemon with a microVM, in a process of its own. Says on its standard output where its groups are.
 [[noreturn]] void be_daemon() {
   const auto tree = must(CgroupTree::open(kTree), "open in a daemon");
   check(tree->start_cleaner().has_value(), "start the cleaner");
   check(tree->enter().has_value(), "enter the daemon's group");
+  const cpu_set_t have = cpus_of(0);
+  const cpu_set_t reserved = set_of(tree->layout().cpus.reserved);
+  check(CPU_COUNT(&reserved) == 0 || CPU_EQUAL(&have, &reserved), "the daemon is not on the reserved CPUs");
   std::istringstream members(read_text(tree->layout().daemon + "/cgroup.procs"));
   pid_t member = 0;
   check(members >> member && member == ::getpid() && !(members >> member),
@@ -226,6 +262,7 @@ int run() {
     check_pids(*tree);
     check_cpu(*tree);
     check_step_back(*tree);
+    check_step_aside(*tree);
     check(tree->prune() == 0, "groups are left");
     for (const auto& hierarchy : tree->layout().hierarchies)
       std::filesystem::remove(hierarchy.parent);

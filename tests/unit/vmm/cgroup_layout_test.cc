@@ -107,6 +107,53 @@ TEST(CgroupLayout, TheSameLimitsInBothVersions) {
   EXPECT_EQ(value(v2, "pids.max"), "64");
 }
 
+TEST(CgroupLayout, OneCpuInSixteenIsReservedAndOneIsLeft) {
+  EXPECT_EQ(divide_cpus({0}, std::nullopt), (CpuDivision{{0}, {}, {}}));
+  EXPECT_EQ(divide_cpus({0}, 1), (CpuDivision{{0}, {}, {}}));
+  EXPECT_EQ(divide_cpus({}, 1), (CpuDivision{}));
+  EXPECT_EQ(divide_cpus({2, 5}, std::nullopt), (CpuDivision{{2, 5}, {2}, {5}}));
+  EXPECT_EQ(divide_cpus({2, 5, 6}, 2), (CpuDivision{{2, 5, 6}, {2, 5}, {6}}));
+  EXPECT_EQ(divide_cpus({2, 5, 6}, 9), (CpuDivision{{2, 5, 6}, {2, 5}, {6}}));
+  EXPECT_EQ(divide_cpus({2, 5, 6}, 0), (CpuDivision{{2, 5, 6}, {}, {}}));
+  EXPECT_EQ(divide_cpus(std::vector<unsigned>(17), std::nullopt).reserved.size(), 2U);
+}
+
+TEST(CgroupLayout, WhoIsCappedLeavesTheReservedCpus) {
+  const CpuDivision cpus = divide_cpus({0, 1, 2}, 1);
+  const std::vector<CpuCap> aside = {{"cpuset.cpus", "1,2", "0,1,2"}};
+  const std::string mounts =
+      std::string(kV1Mounts) + "1 2 0:9 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n";
+  CgroupFacts v1{.mountinfo = mounts, .self = kV1Self, .cpus = cpus, .memory_nodes = "0"};
+  const auto with = find_layout(v1, "c").value();
+  EXPECT_EQ(with.hierarchies.back(), (Hierarchy{"cpuset", "/sys/fs/cgroup/cpuset/c"}));
+  EXPECT_EQ(cpu_step_aside(with, "cpuset"), aside);
+  EXPECT_TRUE(cpu_step_aside(with, "cpu").empty());
+  EXPECT_EQ(cpu_writes(with, "cpuset"),
+            (std::vector<CgroupWrite>{
+                {"cpuset.sched_load_balance", "0"}, {"cpuset.mems", "0"}, {"cpuset.cpus", "0,1,2"}}));
+  EXPECT_TRUE(cpu_writes(with, "memory").empty());
+  v1.mountinfo = kV1Mounts;
+  const auto without = find_layout(v1, "c").value();
+  EXPECT_EQ(without.hierarchies.size(), 3U);
+  EXPECT_TRUE(cpu_step_aside(without, "cpuset").empty());
+
+  CgroupFacts v2{.mountinfo = kV2Mounts, .self = "0::/x\n", .controllers = kV2Controllers, .cpus = cpus};
+  const auto root = find_layout(v2, "c").value();
+  EXPECT_EQ(root.enabled, "+memory +cpu +pids +cpuset");
+  EXPECT_EQ(cpu_step_aside(root, ""), aside);
+  EXPECT_EQ(cpu_writes(root, ""), (std::vector<CgroupWrite>{{"cpuset.cpus", "0,1,2"}}));
+  // systemd may have delegated less than there is.
+  v2.alone = true;
+  v2.delegated = "cpu memory pids";
+  const auto less = find_layout(v2, "c").value();
+  EXPECT_EQ(less.enabled, "+memory +cpu +pids");
+  EXPECT_TRUE(cpu_step_aside(less, "").empty());
+  EXPECT_TRUE(cpu_writes(less, "").empty());
+  v2.delegated += " cpuset";
+  v2.cpus = divide_cpus({0, 1, 2}, 0);
+  EXPECT_EQ(find_layout(v2, "c").value().enabled, "+memory +cpu +pids");
+}
+
 TEST(CgroupLayout, WeightsStayInTheKernelsRange) {
   EXPECT_EQ(value(limit_writes(CgroupVersion::kV1, "cpu", {.cpu_millis = 1}), "cpu.shares"), "2");
   EXPECT_EQ(value(limit_writes(CgroupVersion::kV2, "", {.cpu_millis = 1}), "cpu.weight"), "1");
