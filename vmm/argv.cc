@@ -31,6 +31,8 @@ Status check(const MicroVmSpec& spec) {
     return invalid("memory of " + std::to_string(spec.memory_mib) + " MiB, must be " +
                    std::to_string(kMinMemoryMib) + " to " + std::to_string(kMaxMemoryMib));
   }
+  if (spec.cpus < 1 || spec.cpus > kMaxCpus)
+    return invalid(std::to_string(spec.cpus) + " CPUs, must be 1 to " + std::to_string(kMaxCpus));
   if (spec.drives.size() > kMaxDrives) {
     return invalid(std::to_string(spec.drives.size()) + " drives, at most " + std::to_string(kMaxDrives));
   }
@@ -60,6 +62,8 @@ std::vector<std::string> argv(const MicroVmSpec& spec, const InheritedFds& fds, 
                                   "none",
                                   "-m",
                                   mib,
+                                  "-smp",
+                                  std::to_string(spec.cpus),
                                   "-cpu",
                                   "max",
                                   "-accel",

@@ -19,6 +19,8 @@ inline constexpr std::size_t kMaxDrives = kMaxVirtioDevices - 2;
 inline constexpr int kTranslationCacheMib = 64;
 inline constexpr int kMinMemoryMib = 128;
 inline constexpr int kMaxMemoryMib = 10240;
+/// As many as Lambda gives with the most memory.
+inline constexpr int kMaxCpus = 6;
 
 /// The numbers which the descriptors have inside QEMU.
 struct InheritedFds {

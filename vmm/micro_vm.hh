@@ -32,6 +32,7 @@ struct MicroVmSpec {
   std::string kernel;  ///< uncompressed vmlinux with PVH entry; opened by us, but readable by `uid`
   std::string initrd;  ///< the same
   int memory_mib = 128;
+  int cpus = 1;
   std::vector<Drive> drives;
   std::string mac;               ///< of the network device; empty: QEMU's default
   std::string kernel_arguments;  ///< appended to what the VMM needs itself

@@ -1,15 +1,14 @@
 """Hostile functions and guests, two and three at a time, while another function is measured.
 
 Each abuse must end in Lambda's error, free all it had (QEMU, slot, user, control group, memory), and leave the other
-function's latency alone: its p50 stays within 1.5 times of what it is without, and its p99, too, but for two turns of the
-kernel's scheduler. On a machine with nothing else to do a p99 is some 3 ms, and one such turn (a tick, 4 ms at 250 Hz) is
-more than half of that: a kernel that lets a woken thread wait behind a running one costs as much, whoever runs.
+function's latency alone: its p50 and its p99 stay within 1.5 times of what they are without.
 
 How that is measured on few and noisy cores. The victim's invocations come one after another from one client. In a round
 some abuses run beside it, and are stopped (SIGSTOP) for every other block of samples: so quiet and disturbed samples
-alternate several times a second, and what else the machine does meets both. The median of the rounds is what counts. What runs beside the test is kept out: the client is on time whatever runs (it stands
-for another machine), and the instance's group has a weight above that of other processes; how daemon and microVMs share
-that is the daemon's doing, and is what is measured. A set of rounds that misses the aim is repeated once: daemons that
+alternate several times a second, and what else the machine does meets both. The median of the rounds is what counts. What
+runs beside the test is kept out: the client is on time whatever runs (it stands for another machine), and the instance's
+group has a weight above that of other processes; how daemon and microVMs share that is the daemon's doing, and is what is
+measured. A set of rounds that misses the aim is repeated once: daemons that
 let one function disturb another miss it each time.
 """
 
@@ -26,7 +25,6 @@ import harness
 BLOCK = 40
 ATTEMPTS = 2
 AIM = 1.5
-TURNS_MS = 8
 TIMEOUT = 5
 # With the start of an environment, on a machine that does much else.
 LATEST = 40
@@ -287,13 +285,13 @@ class Hostile(harness.LabCase):
             quiet, disturbed = [], []
             self.round(abuses, quiet, disturbed)
             medians.append(p50(disturbed) / p50(quiet))
-            tails.append(p99(disturbed) - AIM * p99(quiet))
+            tails.append(p99(disturbed) / p99(quiet))
             print(f"{' '.join(action for _, action, _ in abuses)}: p50 {p50(quiet):.1f} and {p50(disturbed):.1f} ms, p99 "
                   f"{p99(quiet):.1f} and {p99(disturbed):.1f} ms of {len(quiet)}: {p99(disturbed) / p99(quiet):.2f}", flush=True)
             self.recover()
         median, tail = statistics.median(medians), statistics.median(tails)
-        print(f"of the rounds: p50 {median:.2f} times, p99 {AIM} times and {max(tail, 0):.1f} ms", flush=True)
-        return median <= AIM and tail <= TURNS_MS
+        print(f"of the rounds: p50 {median:.2f} times, p99 {tail:.2f} times", flush=True)
+        return median <= AIM and tail <= AIM
 
     def test_each_abuse_ends_in_lambdas_error_and_disturbs_nobody(self):
         self.make_functions()

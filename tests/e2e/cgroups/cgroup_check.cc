@@ -156,9 +156,10 @@ void check_step_back(const CgroupTree& tree) {
   const Child second = start(other, "spin");
   // One that a capped group may use.
   const cpu_set_t one = set_of({static_cast<unsigned>(std::thread::hardware_concurrency()) - 1});
-  for (const Child* child : {&first, &second})
-    check(::sched_setaffinity(child->pid, sizeof one, &one) == 0, "sched_setaffinity");
   const auto share = [&] {
+    // Anew each time: before Linux 6.2 a change of the group's CPUs replaces a process's own choice.
+    for (const Child* child : {&first, &second})
+      check(::sched_setaffinity(child->pid, sizeof one, &one) == 0, "sched_setaffinity");
     const long long before[] = {run_time(first), run_time(second)};
     const auto deadline = Clock::now() + std::chrono::seconds(60);
     while (run_time(second) - before[1] < 100'000'000 && Clock::now() < deadline)

@@ -31,6 +31,7 @@ TEST(CgroupV2, OnTheOldestKernel) {
   MicroVmSpec spec{.kernel = image("tests/vmlinux"),
                    .initrd = image("tests/initrd.cpio.gz"),
                    .memory_mib = 256,
+                   .cpus = 2,
                    .drives = {{"root", image("tests/provided.root.squashfs")},
                               {"code", make_drive(folder, "code", "app.py", kCode)}}};
   const auto guest = initialised(spec, /*share_memory=*/false);

@@ -34,6 +34,8 @@ memory-backend-file,id=m0,size=256M,mem-path=/proc/self/fd/6,share=on
 none
 -m
 256
+-smp
+1
 -cpu
 max
 -accel
@@ -122,6 +124,8 @@ TEST(Argv, CheckNamesWhatIsWrong) {
   const Refused cases[] = {
       {"too little memory", [](MicroVmSpec& s) { s.memory_mib = 127; }, "127 MiB"},
       {"too much memory", [](MicroVmSpec& s) { s.memory_mib = 10241; }, "10241 MiB"},
+      {"no CPU", [](MicroVmSpec& s) { s.cpus = 0; }, "0 CPUs"},
+      {"too many CPUs", [](MicroVmSpec& s) { s.cpus = 7; }, "7 CPUs"},
       {"a slot too many",
        [](MicroVmSpec& s) {
          s.drives.assign(22, {"x", "/x"});
