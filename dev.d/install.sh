@@ -22,7 +22,7 @@ cmd_install() {
   step install "installing ${deb##*/}" apt_get install -y --reinstall --no-install-recommends "$deb"
   cat <<'TEXT'
 Installed. Guest images first, then the daemons:
-  apt-get install --no-install-recommends mmdebstrap squashfs-tools lz4 cpio && caisson-images
+  apt-get install --no-install-recommends mmdebstrap squashfs-tools lz4 cpio npm && caisson-images
   systemctl enable --now caisson-netd.socket caisson-attach.socket caisson-runnerd.socket
   caisson doctor
 TEXT

@@ -14,13 +14,19 @@ packages_of() {
         ethtool iproute2 nftables tcpdump procps systemd mandoc zsh fish python3-scapy python3-botocore node-aws4
       ;;
     fuzz) echo clang-14 libclang-rt-14-dev ;;
-    images) echo mmdebstrap squashfs-tools lz4 cpio xz-utils g++ libc6-dev libboost1.81-dev nlohmann-json3-dev ;;
+    images)
+      echo mmdebstrap squashfs-tools lz4 cpio xz-utils g++ libc6-dev libboost1.81-dev nlohmann-json3-dev libssl-dev
+      npm_package
+      ;;
     run) echo qemu-system-x86 squashfs-tools iproute2 nftables util-linux procps curl python3 socat bpftool ;;
     bench) echo containernetworking-plugins iptables gnuplot-nox ethtool ;;
     package) echo dpkg-dev libboost1.81-dev libc6-dev ;;
     demo) echo awscli postgresql python3-pg8000 jq zip curl ;;
   esac
 }
+
+# npm_package: Debian's, where there is no npm yet: one from elsewhere comes with its Node and excludes Debian's.
+npm_package() { command -v npm >/dev/null || echo npm; }
 
 # missing_packages PURPOSE...: those not installed, one a line.
 missing_packages() {

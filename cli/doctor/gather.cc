@@ -178,7 +178,8 @@ Facts gather(const std::string& instance, const std::string& images_folder) {
   add_space(images_folder, facts.spaces);
   facts.files = find_files(name);
   std::error_code failed;
-  for (const char* image : {"vmlinux", "initrd.cpio.gz", "python3.11.squashfs", "manifest.json"}) {
+  for (const char* image :
+       {"vmlinux", "initrd.cpio.gz", "python3.11.squashfs", "nodejs18.x.squashfs", "manifest.json"}) {
     if (!std::filesystem::is_regular_file(images_folder + "/" + image, failed))
       facts.images_missing.emplace_back(image);
   }

@@ -7,7 +7,7 @@ namespace caisson::runner {
 namespace {
 
 bool is_known_runtime(const std::string& name) {
-  return name == "python3.11" || name.starts_with("provided");
+  return name == "python3.11" || name == "nodejs18.x" || name.starts_with("provided");
 }
 
 }  // namespace

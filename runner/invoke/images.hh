@@ -18,7 +18,7 @@ struct Images {
 };
 
 /// `folder` has vmlinux, initrd.cpio.gz and NAME.squashfs for each runtime; those with a name that Lambda has
-/// (python3.11, provided*) are offered. Errors: "ImagesMissing" without kernel or initrd.
+/// (python3.11, nodejs18.x, provided*) are offered. Errors: "ImagesMissing" without kernel or initrd.
 Result<Images> find_images(const std::string& folder);
 
 }  // namespace caisson::runner

@@ -211,10 +211,10 @@ class Lab:
         return json.loads(out) if out.strip() else None
 
     def function(self, name, source, subnet=None, groups=(), environment=None, timeout=30, runtime="python3.11",
-                 memory=128):
+                 memory=128, file_name="app.py", wait=True):
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as file:
-            file.writestr("app.py", source)
+            file.writestr(file_name, source)
         with tempfile.NamedTemporaryFile(suffix=".zip") as file:
             file.write(archive.getvalue())
             file.flush()
@@ -226,14 +226,19 @@ class Lab:
             if environment:
                 arguments += ["--environment", json.dumps({"Variables": environment})]
             self.aws(*arguments)
-        self.aws("wait", "function-active-v2", "--function-name", name)
+        if wait:
+            self.aws("wait", "function-active-v2", "--function-name", name)
+
+    def invoke_raw(self, name, event=None, *options):
+        """(what the CLI prints, the function's answer or error document)"""
+        with tempfile.NamedTemporaryFile("r", suffix=".json") as file:
+            done = self.aws("invoke", "--function-name", name, "--payload", json.dumps(event or {}), *options,
+                            "--cli-binary-format", "raw-in-base64-out", "--cli-read-timeout", "120", file.name)
+            return done, json.load(file)
 
     def invoke(self, name, event=None):
         """The function's answer; a function error is an error of the test."""
-        with tempfile.NamedTemporaryFile("r", suffix=".json") as file:
-            done = self.aws("invoke", "--function-name", name, "--payload", json.dumps(event or {}),
-                            "--cli-binary-format", "raw-in-base64-out", "--cli-read-timeout", "120", file.name)
-            answer = json.load(file)
+        done, answer = self.invoke_raw(name, event)
         if "FunctionError" in done:
             raise AssertionError(f"{name}: {answer}")
         return answer

@@ -4,7 +4,9 @@
 # images' folder) and calls `make_images`.
 #
 # Packages come from the machine's own apt sources (Debian's suites only); nothing is installed on the machine.
-# Needs: mmdebstrap squashfs-tools lz4 cpio g++ libc6-dev libboost1.81-dev; and 500 MB in /tmp meanwhile.
+# What Node's runtime holds of npm's packages comes from the registry that npm is set up for, each by the hash in its lock
+# file; none of their scripts is run.
+# Needs: mmdebstrap squashfs-tools lz4 cpio npm g++ libc6-dev libboost1.81-dev libssl-dev; and 1 GB in /tmp meanwhile.
 
 suite=bookworm
 # In the order in which the agent loads them; the agent reads it from /modules/order in the initrd.
@@ -38,8 +40,8 @@ is_current() {
 
 require_tools() {
   local tool
-  for tool in apt-get mmdebstrap mksquashfs lz4 cpio g++ strip dpkg-deb; do
-    command -v "$tool" >/dev/null || fail "$tool is missing; install: mmdebstrap squashfs-tools lz4 cpio g++"
+  for tool in apt-get mmdebstrap mksquashfs lz4 cpio npm g++ strip dpkg-deb; do
+    command -v "$tool" >/dev/null || fail "$tool is missing; install: mmdebstrap squashfs-tools lz4 cpio npm g++ libssl-dev"
   done
   [[ $(id -u) == 0 ]] || fail "must be run as root (it makes a root filesystem)"
 }
@@ -47,6 +49,7 @@ require_tools() {
 # The machine's apt sources, reduced to Debian's suites: other repositories must not put packages into the images.
 write_sources() {
   local folder=$1 file
+  rm -f "$folder"/debian.{list,sources}
   shopt -s nullglob
   for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
     [[ -f $file ]] && awk -v suite="$suite" '$1 == "deb" { line = $0; gsub(/\[[^]]*\]/, "")
@@ -88,6 +91,13 @@ build_agent() {
   # g++ 12 sees uninitialised strings in variants where there are none (as in vmm/CMakeLists.txt).
   g++ -std=c++20 -O2 -static -Wall -Wextra -Werror -Wno-maybe-uninitialized -I"$project" -o "$work/init" "$@"
   strip "$work/init"
+}
+
+# build_node_addon WORK: WORK/openssl_reseed.node.
+build_node_addon() {
+  g++ -std=c++20 -O2 -shared -fPIC -Wall -Wextra -Werror -o "$1/openssl_reseed.node" \
+    "$project/vmm/guest/node/openssl_reseed.cc" -lcrypto
+  strip "$1/openssl_reseed.node"
 }
 
 build_initrd() {
@@ -149,6 +159,32 @@ add_python() {
   # Unchecked: the image is read-only and its time stamps are not those of the sources.
   chroot "$root" /usr/bin/python3.11 -m compileall -q --invalidation-mode unchecked-hash \
     /usr/lib/python3.11 /var/runtime "$@" >/dev/null || fail "compileall failed"
+}
+
+# add_node WORK ROOT: the runtime, with aws-lambda-ric and the AWS SDK in its node_modules.
+add_node() {
+  local work=$1 root=$2 from=$project/vmm/guest/node packages_in=$2/var/runtime/node_modules
+  say "${root##*/}: npm's packages"
+  install -m 0644 "$from"/package{,-lock}.json -t "$root/var/runtime"
+  npm ci --prefix "$root/var/runtime" --cache "$work/npm" --ignore-scripts --omit=dev --no-audit --no-fund \
+    --no-update-notifier --loglevel=error >&2 || fail "npm failed"
+  # What only bundlers, compilers and an npm in this folder would read; the last one's names hosts.
+  rm -rf "$packages_in"/{.bin,.package-lock.json,node-gyp,node-addon-api} "$packages_in"/aws-lambda-ric/{bin,deps,scripts,src,binding.gyp} \
+    "$packages_in"/@{aws-sdk,smithy}/*/dist-{es,types}
+  find "$packages_in" \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.map' -o -iname 'readme.md' -o -iname 'changelog.md' \) -delete
+  build_node_addon "$work"
+  install -m 0755 "$from/bootstrap" "$root/var/runtime/bootstrap"
+  install -m 0644 "$from"/{bootstrap.mjs,random.cjs,runtime_api.cjs} "$work/openssl_reseed.node" -t "$root/var/runtime"
+  # aws-lambda-ric's client of the Runtime API is a compiled module of this name; Node takes a folder as well.
+  install -D -m 0644 "$from/rapid-client.cjs" "$packages_in/aws-lambda-ric/dist/rapid-client.node/index.js"
+  # Where the search of /var/task/index.mjs for a package ends; NODE_PATH is not for ES modules.
+  ln -s runtime/node_modules "$root/var/node_modules"
+  # shellcheck disable=SC2016  # JavaScript's dollars and quotes
+  chroot "$root" /usr/bin/node --input-type=module -e '
+    await import("/var/node_modules/@aws-sdk/client-s3/dist-cjs/index.js");
+    await import("/var/node_modules/@aws-sdk/client-dynamodb/dist-cjs/index.js");
+    const { createRequire } = await import("module");
+    createRequire("/var/runtime/")("./random.cjs").renew();' >&2 || fail "the image's Node cannot load what is in it"
 }
 
 # squash ROOT: ROOT.squashfs.

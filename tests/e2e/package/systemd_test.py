@@ -32,7 +32,7 @@ def pack(work, deb):
     os.makedirs(f"{cargo}/images")
     for path in (deb, f"{HERE}/systemd/checks.py", f"{HERE}/systemd/checks.service"):
         shutil.copy(path, cargo)
-    for name in ("vmlinux", "initrd.cpio.gz", "python3.11.squashfs", "manifest.json"):
+    for name in ("vmlinux", "initrd.cpio.gz", "python3.11.squashfs", "nodejs18.x.squashfs", "manifest.json"):
         shutil.copy(f"{IMAGES}/{name}", f"{cargo}/images")
     output("mksquashfs", cargo, f"{work}/cargo.squashfs", "-comp", "zstd", "-Xcompression-level", "1", "-all-root", "-quiet",
            "-no-progress")

@@ -70,7 +70,9 @@ Status Agent::step() {
   if (entries[3].revents != 0) read_output();
   serve_connections();
   if (entries[2].revents != 0) accept_connections();
-  if (entries[1].revents != 0) reap();
+  if (entries[1].revents != 0) {
+    TRYV(reap());
+  }
   if ((entries[0].revents & POLLOUT) != 0) write_port();
   if ((entries[0].revents & POLLIN) != 0) return read_port();
   return ok();
@@ -145,11 +147,12 @@ void Agent::read_output() {
   }
 }
 
-void Agent::reap() {
+Status Agent::reap() {
   signalfd_siginfo info;
   while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
   }
-  if (const auto status = runtime_.reap()) on_runtime_ended(*status);
+  if (const auto status = runtime_.reap()) return on_runtime_ended(*status);
+  return ok();
 }
 
 // --- the host's messages
@@ -194,7 +197,7 @@ Status Agent::on(const agent::Thawed& message) {
 Status Agent::on(agent::Invoke& message) {
   invocation_ = Invocation{.request = std::move(message), .begun_us = monotonic_us()};
   if (!runtime_.running()) {
-    TRYV(runtime_.start(environment_));
+    TRYV(start_for_invocation());
   }
   deliver();
   return ok();
@@ -352,10 +355,20 @@ void Agent::fail_invocation(agent::ErrorKind kind, std::string error_type, std::
   invocation_.reset();
 }
 
-void Agent::on_runtime_ended(int wait_status) {
+Status Agent::start_for_invocation() {
+  invocation_->started_runtime = true;
+  return runtime_.start(environment_);
+}
+
+Status Agent::on_runtime_ended(int wait_status) {
   // What it said before its end: a response may lie in the socket still.
   serve_connections();
   read_output();
+  // It was ending already when the invocation came, after an error that it reported for the one before.
+  if (invocation_ && !invocation_->delivered && !invocation_->started_runtime) {
+    stop_runtime();
+    return start_for_invocation();
+  }
   const std::string what = "Runtime exited with error: " + describe_exit(wait_status);
   if (invocation_) {
     const bool started = invocation_->delivered;
@@ -366,6 +379,7 @@ void Agent::on_runtime_ended(int wait_status) {
     fail_init("Runtime.ExitError", error_body("Runtime.ExitError", what));
   }
   stop_runtime();
+  return ok();
 }
 
 void Agent::stop_runtime() {

@@ -35,6 +35,7 @@ class Agent {
     vmm::agent::Invoke request;
     std::int64_t begun_us = 0;
     bool delivered = false;
+    bool started_runtime = false;  ///< it found none: the runtime's init is a part of it
   };
 
   // The loop.
@@ -44,7 +45,7 @@ class Agent {
   void accept_connections();
   void serve_connections();
   void read_output();
-  void reap();
+  Status reap();
 
   // The host's messages.
   Status handle(vmm::agent::HostMessage message);
@@ -62,7 +63,8 @@ class Agent {
   void on_init_error(HttpConnection& connection, HttpRequest request);
 
   void deliver();
-  void on_runtime_ended(int wait_status);
+  Status on_runtime_ended(int wait_status);
+  Status start_for_invocation();
   void stop_runtime();
   void fail_init(std::string error_type, std::string payload);
   void fail_invocation(vmm::agent::ErrorKind kind, std::string error_type, std::string payload);
