@@ -321,7 +321,8 @@ int from_guest(struct __sk_buff* skb) {
     sender.key = *member;
   }
   sender.eni = bpf_map_lookup_elem(&enis, &sender.key);
-  if (!sender.eni) return drop(skb, CAISSON_UNKNOWN_PORT);
+  if (!sender.eni || (sender.slot && !is_bound_to(sender.slot, sender.eni)))
+    return drop(skb, CAISSON_UNKNOWN_PORT);
 
   int reason = parse_ethernet(skb, &packet);
   if (reason) return drop(skb, reason);

@@ -103,7 +103,7 @@ int to_guest(struct __sk_buff* skb) {
     return TC_ACT_OK;
   }
   const struct caisson_eni* eni = bpf_map_lookup_elem(&enis, &key);
-  if (!eni) return drop(skb, CAISSON_UNKNOWN_PORT);
+  if (!eni || (slot && !is_bound_to(slot, eni))) return drop(skb, CAISSON_UNKNOWN_PORT);
   int reason = parse_ipv4(skb, &packet);
   if (!reason && packet.part == CAISSON_LATER_FRAGMENT) {
     reason = follow_first_fragment(&packet, port, CAISSON_FRAGMENTS_IN, slot ? slot->epoch : 0);

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -42,6 +43,7 @@ Status put_slot(const netd::kernel::Datapath& datapath, const World& world, std:
   slot.epoch = 7;
   slot.vpc = world.state.vpcs.at(world.function.vpc)->number;
   slot.block = kBlock;
+  std::ranges::copy(world.function.id.text(), slot.eni);
   caisson_block_key block{.vpc = slot.vpc, .address = {}, .block = kBlock};
   for (int i = 0; i < 4; ++i) {
     slot.address[i] = static_cast<__u8>(world.function.address.value >> (24 - 8 * i));

@@ -30,13 +30,7 @@ class Identity : public testing::TestWithParam<int> {
   }
 
   void use(const vpc::NetworkInterface& interface, std::uint32_t epoch) {
-    caisson_slot slot{};
-    slot.epoch = epoch;
-    slot.vpc = model_.state.vpcs.at(interface.vpc)->number;
-    for (int i = 0; i < 4; ++i) {
-      slot.address[i] = static_cast<std::uint8_t>(interface.address.value >> (24 - 8 * i));
-    }
-    slot.block = kBlock;
+    const caisson_slot slot = slot_of(model_.state, interface, kBlock, epoch);
     datapath_.put_slot(slot);
     mark_ = CAISSON_MARK | slot.vpc;
   }

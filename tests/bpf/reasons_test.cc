@@ -27,6 +27,17 @@ TEST_F(Reasons, UnknownPort) {
   expect_drop(Program::kFromGuest, build(from_function()), CAISSON_UNKNOWN_PORT);
 }
 
+TEST_F(Reasons, ASlotWhoseAddressIsAnotherInterfacesByNow) {
+  datapath_.fill(model_.state);
+  datapath_.put_slot(slot());
+  expect_sent(build(from_function()));
+  auto entry = slot();
+  entry.eni[CAISSON_ID_SIZE - 1] ^= 1;
+  datapath_.put_slot(entry);
+  expect_drop(Program::kFromGuest, build(from_function()), CAISSON_UNKNOWN_PORT);
+  expect_drop(Program::kToGuest, build(to_target()), CAISSON_UNKNOWN_PORT, mark());
+}
+
 TEST_F(Reasons, WhatIsNoPlainPacket) {
   datapath_.fill(model_.state, sender_.id);
   expect_sent(build(to_target()));
@@ -128,12 +139,7 @@ TEST_F(Reasons, WaysThatLeadNowhere) {
 TEST_F(Reasons, ForbiddenExit) {
   const auto managed = model_.make_function({}, {});
   datapath_.fill(model_.state);
-  auto entry = slot();
-  entry.vpc = model_.state.vpcs.at(managed.vpc)->number;
-  for (int i = 0; i < 4; ++i) {
-    entry.address[i] = static_cast<std::uint8_t>(managed.address.value >> (24 - 8 * i));
-  }
-  datapath_.put_slot(entry);
+  datapath_.put_slot(slot_of(model_.state, managed, kBlock, 7));
   auto parts = from_function();
   parts.destination = address("198.51.100.10");
   expect_sent(build(parts));

@@ -262,6 +262,8 @@ caisson_slot slot_of(const vpc::State& state, const vpc::NetworkInterface& inter
     slot.address[i] = static_cast<std::uint8_t>(interface.address.value >> (24 - 8 * i));
   }
   slot.block = block;
+  const std::string id = interface.id.text();
+  std::ranges::copy(id, slot.eni);
   return slot;
 }
 

@@ -21,6 +21,18 @@
 // How much of a datagram a packet is.
 enum { CAISSON_WHOLE = 0, CAISSON_FIRST_FRAGMENT, CAISSON_LATER_FRAGMENT };
 
+// Has the address of the slot's network interface still the one to which the slot was bound? A deleted one's address may be
+// given to another.
+static __always_inline int is_bound_to(const struct caisson_slot* slot, const struct caisson_eni* eni) {
+  const __u32* bound = (const __u32*)slot->eni;
+  const __u32* found = (const __u32*)eni->id;
+  __u32 differ = 0;
+#pragma unroll
+  for (int i = 0; i < CAISSON_ID_SIZE / 4; i++)
+    differ |= bound[i] ^ found[i];
+  return !differ;
+}
+
 struct packet {
   __u8 destination_mac[6];
   __u8 source_mac[6];
