@@ -27,6 +27,7 @@
 #include "runner/auth/key_service.hh"
 #include "runner/functions/code_store.hh"
 #include "runner/functions/registry.hh"
+#include "runner/invoke/ca_certificate.hh"
 #include "runner/invoke/deployer.hh"
 #include "runner/invoke/images.hh"
 #include "runner/invoke/invoker.hh"
@@ -155,6 +156,7 @@ Status run(const Options& options) {
   TRY(const Fd code_lock, lock_folder(options.state_dir + "/code", kPredecessorsEnd));
   TRYV(make_folder(options.run_dir, 0755));
   TRY(const Images images, find_images(options.images));
+  TRY(const std::string ca_certificate, read_ca_certificate(options.ca_certificate));
   TRY(const auto address, parse_listen(options.listen));
   // While we may still write where the kernel lets no owner write, in the hierarchies' roots.
   TRY(const auto cgroups,
@@ -192,6 +194,7 @@ Status run(const Options& options) {
   MicroVmFactory factory(netd, images, uids, *cgroups,
                          {.region = options.region,
                           .accelerator = accelerator,
+                          .ca_certificate = ca_certificate,
                           .min_cpu_millis = min_cpu * 10,
                           .init_timeout = init_timeout,
                           .agent_timeout = std::chrono::seconds(slow ? 20 : 5),

@@ -20,6 +20,7 @@ struct Options {
   std::string state_dir;
   std::string run_dir;
   std::string images = "/var/cache/caisson";
+  std::string ca_certificate;
   std::string listen = "127.0.0.1:4751";
   std::string region = "us-east-1";
   std::string log_format = "text";

@@ -40,6 +40,7 @@ class Members {
     if (value < least || value > most) fail(name, "is out of range");
     return value;
   }
+  [[nodiscard]] bool has(const char* name) const { return map_.contains(name); }
   std::string text(const char* name, std::size_t most) {
     auto value = take<std::string>(name);
     if (value.size() > most) fail(name, "is too long");
@@ -96,13 +97,15 @@ constexpr std::int64_t kMaxMib = 1 << 20;
 
 struct HostEncoder {
   Map operator()(Init& m) const {
-    return {{"type", "init"},
+    Map map{{"type", "init"},
             {"environment", m.environment},
             {"handler", m.handler},
             {"memory_mib", m.memory_mib},
             {"tmp_mib", m.tmp_mib},
             {"clock_ns", m.clock_ns},
             {"entropy", Bytes{std::move(m.entropy)}}};
+    if (!m.ca_certificate.empty()) map["ca_certificate"] = m.ca_certificate;
+    return map;
   }
   Map operator()(PrepareSnapshot&) const { return {{"type", "prepare_snapshot"}}; }
   Map operator()(Restored& m) const {
@@ -189,6 +192,7 @@ Result<HostMessage> decode_init(Members members) {
   m.handler = members.text("handler", kMaxName);
   m.memory_mib = members.integer("memory_mib", 0, kMaxMib);
   m.tmp_mib = members.integer("tmp_mib", 1, kMaxMib);
+  if (members.has("ca_certificate")) m.ca_certificate = members.text("ca_certificate", kMaxCertificateBytes);
   m.clock_ns = members.integer("clock_ns");
   m.entropy = members.bytes("entropy", kMinEntropyBytes, kMaxEntropyBytes);
   return members.finish<HostMessage>(std::move(m));

@@ -2,19 +2,19 @@
 //
 // A frame is a length (4 bytes, little endian, 1..kMaxMessageBytes) and that many bytes: one CBOR map (RFC
 // 8949) with a text "type". Members that bear bytes from or for a function (payloads, logs, entropy) are CBOR
-// byte strings. A member more is ignored, one missing or of another type makes the message malformed.
+// byte strings. A member more is ignored, one missing (but for ca_certificate) or of another type makes the message
+// malformed.
 //
-// | host -> guest      | members                                            | the guest answers |
-// |--------------------|----------------------------------------------------|---------------------------------------|
-// |                    |                                                    | ready, once, after boot | |
-// init               | environment, handler, memory_mib, tmp_mib,         | initialized or init_error | | |
-// clock_ns, entropy                                  |                                       | |
-// prepare_snapshot   |                                                    | prepared | | restored           |
-// clock_ns, entropy, environment (updates)           | restored                              | | thawed |
-// clock_ns                                           | thawed                                | | invoke |
-// request_id, deadline_ms, arn, trace_id,            | response or error, for request_id     | | |
-// client_context, payload                            |                                       | | reset | |
-// reset_done                            |
+// | host -> guest      | members                                                          | the guest answers               |
+// |--------------------|------------------------------------------------------------------|---------------------------------|
+// |                    |                                                                  | ready, once, after boot         |
+// | init               | environment, handler, memory_mib, tmp_mib, ca_certificate,       | initialized or init_error       |
+// |                    | clock_ns, entropy                                                |                                 |
+// | prepare_snapshot   |                                                                  | prepared                        |
+// | restored           | clock_ns, entropy, environment (updates)                         | restored                        |
+// | thawed             | clock_ns                                                         | thawed                          |
+// | invoke             | request_id, deadline_ms, arn, trace_id, client_context, payload  | response or error, for its id   |
+// | reset              |                                                                  | reset_done                      |
 //
 // `log` messages come at any time. The host sends one request and waits for its answer before the next one,
 // with two exceptions: a `reset` may follow an invoke that has not been answered (a time-out), after which
@@ -43,6 +43,7 @@ inline constexpr std::size_t kMaxPayloadBytes = 6 * 1024 * 1024;
 inline constexpr std::size_t kMaxLogBytes = 64 * 1024;
 inline constexpr std::size_t kMinEntropyBytes = 32;
 inline constexpr std::size_t kMaxEntropyBytes = 1024;
+inline constexpr std::size_t kMaxCertificateBytes = 64 * 1024;
 
 using Environment = std::map<std::string, std::string>;
 
@@ -59,8 +60,11 @@ struct Init {
   std::string handler;          ///< "app.handler"
   std::int64_t memory_mib = 0;  ///< the function's memory size, AWS_LAMBDA_FUNCTION_MEMORY_SIZE where missing
   std::int64_t tmp_mib = 512;   ///< size of /tmp, 1..10240
-  std::int64_t clock_ns = 0;    ///< CLOCK_REALTIME of the host, nanoseconds
-  std::string entropy;          ///< kMinEntropyBytes..kMaxEntropyBytes random bytes
+  /// A certificate authority's, PEM, that the guest is to trust beside those in its image; or empty. At most
+  /// kMaxCertificateBytes.
+  std::string ca_certificate;
+  std::int64_t clock_ns = 0;  ///< CLOCK_REALTIME of the host, nanoseconds
+  std::string entropy;        ///< kMinEntropyBytes..kMaxEntropyBytes random bytes
 };
 
 /// Destroys what must not be in a snapshot: every TCP socket that is not a loopback one.

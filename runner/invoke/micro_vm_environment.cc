@@ -310,6 +310,7 @@ Status MicroVmFactory::init(Machine& machine, const Deployment& deployment,
                                      .handler = deployment.settings.handler,
                                      .memory_mib = deployment.settings.memory_mib,
                                      .tmp_mib = deployment.settings.temporary_mib,
+                                     .ca_certificate = settings_.ca_certificate,
                                      .clock_ns = vmm::realtime_ns(),
                                      .entropy = vmm::host_entropy()},
                                     in(settings_.init_timeout));

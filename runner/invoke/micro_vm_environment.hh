@@ -29,6 +29,7 @@ namespace caisson::runner {
 struct MicroVmSettings {
   std::string region;
   vmm::Accelerator accelerator = vmm::Accelerator::kTcg;
+  std::string ca_certificate;        ///< PEM, or empty: see vmm::agent::Init
   std::uint32_t min_cpu_millis = 0;  ///< see cpu_millis()
   /// For the runtime's and the function's init. Lambda's is 10 s; without KVM a guest is ten times slower.
   std::chrono::milliseconds init_timeout{10'000};

@@ -36,12 +36,14 @@ TEST(AgentProtocol, HostMessagesSurvive) {
                                                                .handler = "app.handler",
                                                                .memory_mib = 128,
                                                                .tmp_mib = 512,
+                                                               .ca_certificate = "-----BEGIN",
                                                                .clock_ns = 1'700'000'000'000'000'000,
                                                                .entropy = kEntropy})));
   EXPECT_EQ(init.environment, (Environment{{"A", "1=2"}, {"EMPTY", ""}}));
   EXPECT_EQ(init.handler, "app.handler");
   EXPECT_EQ(init.memory_mib, 128);
   EXPECT_EQ(init.tmp_mib, 512);
+  EXPECT_EQ(init.ca_certificate, "-----BEGIN");
   EXPECT_EQ(init.clock_ns, 1'700'000'000'000'000'000);
   EXPECT_EQ(init.entropy, kEntropy);
   const auto restored = std::get<Restored>(

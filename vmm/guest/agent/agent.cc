@@ -167,6 +167,7 @@ Status Agent::on(const agent::Init& message) {
   TRYV(add_entropy(message.entropy));
   init_begun_us_ = monotonic_us();
   TRYV(mount_function(message.tmp_mib));
+  TRYV(trust_authority(message.ca_certificate));
   environment_ = runtime_environment(message);
   return runtime_.start(environment_);
 }

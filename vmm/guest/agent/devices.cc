@@ -198,4 +198,22 @@ Status mount_function(std::int64_t tmp_mib) {
   return ok();
 }
 
+Status trust_authority(const std::string& certificate) {
+  constexpr const char* kImages = "/etc/ssl/certs/ca-certificates.crt";
+  constexpr const char* kOurs = "/run/ca-certificates.crt";
+  if (certificate.empty()) return ok();
+  const std::string trusted = read_file(kImages);
+  // A guest without a root drive has none; nothing in it speaks TLS.
+  if (trusted.empty()) return ok();
+  if (!Fd::own(::open(kOurs, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)))
+    return Error::system(errno, "make", kOurs);
+  TRYV(write_file(kOurs, trusted + "\n" + certificate));
+  if (::mount(kOurs, kImages, nullptr, MS_BIND, nullptr) != 0 ||
+      ::mount(nullptr, kImages, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, nullptr) !=
+          0) {
+    return Error::system(errno, "mount", kImages);
+  }
+  return ok();
+}
+
 }  // namespace caisson::guest

@@ -31,6 +31,10 @@ Status enter_root();
 /// tmpfs of `tmp_mib` on /tmp.
 Status mount_function(std::int64_t tmp_mib);
 
+/// Adds `certificate` (PEM; empty: nothing to do) to the image's trusted authorities, for every program that reads them
+/// from /etc/ssl/certs/ca-certificates.crt: OpenSSL and so Python and Node, curl, Go.
+Status trust_authority(const std::string& certificate);
+
 /// lo, and eth0 with the one address that every guest has, a permanent neighbour entry for the gateway, no
 /// IPv6. A guest without eth0 is left as it is.
 Status configure_network();
