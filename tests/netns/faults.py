@@ -3,6 +3,8 @@
 import mmap
 import os
 import struct
+import subprocess
+import tempfile
 
 import network
 
@@ -57,3 +59,21 @@ class Faults:
 
     def close(self):
         self.memory.close()
+
+
+def lives(program, action, error=0):
+    """Runs `program DATABASE run` with the fault at its first, second, ... access to disk, until none struck: yields the
+    step, where it struck, what the run said, and what `program DATABASE` then finds there."""
+    step, struck = 0, True
+    while struck:
+        step += 1
+        with tempfile.TemporaryDirectory() as folder:
+            control = Faults(folder, program)
+            control.arm(DISK, action, step, step, error)
+            path, database = os.path.join(network.BUILD, "bin", program), f"{folder}/state.db"
+            told = subprocess.run([path, database, "run"], text=True, stdout=subprocess.PIPE, check=False,
+                                  env={**os.environ, **control.environment}).stdout
+            struck, at = control.struck, f"call {step} ({control.last_name})"
+            control.close()
+            shown = subprocess.run([path, database], text=True, stdout=subprocess.PIPE, check=True).stdout
+            yield step, at, told.splitlines(), shown.strip()
