@@ -5,6 +5,8 @@
 #   caisson-NAME  <- uplink ->  caisson-NAME-host  192.0.2.1 <- veth -> 192.0.2.2  caisson-NAME-internet
 #   (the fabric, netd's)        (daemons, lab exec)                                198.51.100.10: http, echo (7)
 #
+# With --backends there are also an S3 (s3rver, port 4568) and a DynamoDB (dynalite, port 4567), on the host's 127.0.0.1.
+#
 # All it makes bears the instance's name, so `lab down` finds it also after an `up` that failed half way.
 
 LAB_ADDRESS=198.51.100.10
@@ -148,7 +150,32 @@ lab_start_internet() {
   lab_spawn "$LAB_INTERNET" echo-udp socat -T 5 "UDP-RECVFROM:7,bind=$LAB_ADDRESS,fork" PIPE
 }
 
+# lab_start_backend NAME ARGUMENT...: one of dev.d/backends/start.cjs, as nobody, and waits until it listens.
+lab_start_backend() {
+  local name=$1 deadline=$((SECONDS + 90))
+  shift
+  lab_spawn "$LAB_HOST" "$name" setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs --bounding-set=-all \
+    env -C "$LAB_BIN/backends" node start.cjs "$name" "$@"
+  until grep -qx listening "$LAB_RUN/$name.log" 2>/dev/null; do
+    lab_alive "$name" || lab_failed "$name ended"
+    ((SECONDS < deadline)) || lab_failed "$name did not listen within 90 s"
+    sleep 0.1
+  done
+}
+
+# Copies, as of the programs. What is stored lies on the disk, not in /run: it may be large.
+lab_start_backends() {
+  cp -r "$BUILD/tools/backends" "$LAB_BIN/"
+  install -m 0644 "$ROOT/dev.d/backends/start.cjs" "$LAB_BIN/backends/"
+  install -d -o 65534 -g 65534 -m 0700 "$LAB_BIN/stored"
+  lab_start_backend s3 4568 "$LAB_BIN/stored"
+  lab_start_backend dynamodb 4567
+}
+
+# lab_up [--backends]
 lab_up() {
+  local backends=${CAISSON_LAB_BACKENDS:-}
+  [[ ${1:-} != --backends ]] || backends=1
   need_root "lab up"
   if [[ -e $LAB_PIDS ]]; then die "lab $LAB is up (or was left half way): ./dev lab down --instance $LAB"; fi
   # The e2e tests come with everything built.
@@ -156,6 +183,11 @@ lab_up() {
     install_packages run
     build_programs
     cmd_images ${CAISSON_TEST_IMAGES:+--tests}
+    if [[ -n $backends ]]; then
+      install_packages backends
+      step backends "the lab's services in ${BUILD##*/}/" fetch_backends "$BUILD/tools"
+      own "$BUILD/tools"
+    fi
   fi
   trap 'lab_undo $?' EXIT
   mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf
@@ -163,6 +195,7 @@ lab_up() {
   lab_copy_programs
   lab_make_namespaces
   lab_start_internet
+  [[ -z $backends ]] || lab_start_backends
   lab_start_netd
   lab_make_key
   lab_start_runnerd
@@ -240,7 +273,7 @@ cmd_lab() {
   fi
   lab_names "$name"
   case "$verb" in
-    up) lab_up ;;
+    up) lab_up "$@" ;;
     down) lab_down ;;
     status) lab_status ;;
     exec) lab_exec "$@" ;;

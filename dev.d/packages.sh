@@ -19,6 +19,10 @@ packages_of() {
       npm_package
       ;;
     run) echo qemu-system-x86 squashfs-tools iproute2 nftables util-linux procps curl python3 socat bpftool ;;
+    backends)
+      echo nodejs
+      npm_package
+      ;;
     bench) echo containernetworking-plugins iptables gnuplot-nox ethtool ;;
     package) echo dpkg-dev libboost1.81-dev libc6-dev ;;
     demo) echo awscli postgresql python3-pg8000 jq zip curl ;;
@@ -77,6 +81,20 @@ fetch_promtool() {
   )
   install -D "$work/usr/bin/promtool" "$folder/promtool"
   rm -r "$work"
+}
+
+# fetch_backends FOLDER: the lab's services in FOLDER/backends, of npm's packages by the hashes in their lock file; no script
+# of theirs is run.
+fetch_backends() {
+  local sources=$ROOT/dev.d/backends work
+  ! cmp -s "$sources/package-lock.json" "$1/backends/package-lock.json" || return 0
+  mkdir -p "$1"
+  work=$(mktemp -d "$1/backends.XXXXXX")
+  cp "$sources"/package{,-lock}.json "$work/"
+  npm ci --prefix "$work" --cache "$work/cache" --ignore-scripts --omit=dev --no-audit --no-fund --no-update-notifier --loglevel=error
+  rm -rf "$work/cache" "$1/backends"
+  chmod 0755 "$work"
+  mv "$work" "$1/backends"
 }
 
 # install_packages PURPOSE...: only what is missing.

@@ -42,12 +42,13 @@ test_layers() {
     if has_layer "$layer" "$@"; then need_root "test $layer"; fi
   done
   install_packages build test
-  if has_layer e2e "$@"; then install_packages run demo images package; fi
+  if has_layer e2e "$@"; then install_packages run demo images package backends; fi
   if has_layer bench "$@"; then install_packages run images bench; fi
   configure dev -DCAISSON_TESTS=ON
   build_targets "$BUILD"
   if has_layer e2e "$@"; then
     step promtool "promtool in ${BUILD##*/}/" fetch_promtool "$BUILD/tools"
+    step backends "the lab's services in ${BUILD##*/}/" fetch_backends "$BUILD/tools"
     own "$BUILD/tools"
     cmd_images --tests
   elif has_layer bench "$@"; then
@@ -68,7 +69,7 @@ cmd_test() {
     fuzz) test_fuzz ;;
     all)
       need_root test
-      install_packages build test run demo images package bench
+      install_packages build test run demo images package bench backends
       test_sanitized
       test_fuzz
       test_layers "${LAYERS[@]}"
