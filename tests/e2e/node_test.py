@@ -73,7 +73,8 @@ class Node(harness.LabCase):
         self.assertEqual((first["count"], first["region"]), (1, "us-east-1"))
         self.assertRegex(first["node"], r"^v18\.")
         self.assertGreater(first["left"], 0)
-        self.assertLessEqual(first["left"], 60_000)
+        # The guest's clock is set by a message, and is behind by the time that it took.
+        self.assertLessEqual(first["left"], 61_000)
         log = base64.b64decode(done["LogResult"]).decode()
         self.assertRegex(log, rf"\t{first['id']}\tINFO\tcount is 1\n")
         # The same environment, with its module's state.
