@@ -11,7 +11,8 @@ packages_of() {
       ;;
     test)
       echo libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev shellcheck clang-format clang-tidy \
-        ethtool iproute2 nftables tcpdump procps systemd openssl mandoc zsh fish python3-scapy python3-botocore node-aws4
+        ethtool iproute2 nftables tcpdump procps systemd openssl mandoc zsh fish python3-scapy python3-botocore node-aws4 awscli curl
+      npm_package
       ;;
     fuzz) echo clang-14 libclang-rt-14-dev ;;
     images)

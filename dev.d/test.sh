@@ -46,6 +46,10 @@ test_layers() {
   if has_layer bench "$@"; then install_packages run images bench; fi
   configure dev -DCAISSON_TESTS=ON
   build_targets "$BUILD"
+  if has_layer unit "$@"; then
+    step backends "the lab's services in ${BUILD##*/}/" fetch_backends "$BUILD/tools"
+    own "$BUILD/tools"
+  fi
   if has_layer e2e "$@"; then
     step promtool "promtool in ${BUILD##*/}/" fetch_promtool "$BUILD/tools"
     step backends "the lab's services in ${BUILD##*/}/" fetch_backends "$BUILD/tools"

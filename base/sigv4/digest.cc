@@ -62,6 +62,27 @@ Digest hmac_sha256(std::string_view key, std::string_view text) {
   return digest;
 }
 
+void Hasher::Freer::operator()(evp_md_ctx_st* context) const {
+  EVP_MD_CTX_free(context);
+}
+
+Hasher::Hasher() : context_(EVP_MD_CTX_new()) {
+  if (!context_ || EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1) std::abort();
+}
+
+void Hasher::add(std::string_view piece) {
+  if (EVP_DigestUpdate(context_.get(), piece.data(), piece.size()) != 1) std::abort();
+}
+
+Digest Hasher::take() {
+  Digest digest{};
+  if (EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr) != 1 ||
+      EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1) {
+    std::abort();
+  }
+  return digest;
+}
+
 bool equal_in_constant_time(std::string_view left, std::string_view right) {
   return left.size() == right.size() && CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
 }

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+
+struct evp_md_ctx_st;  // OpenSSL's EVP_MD_CTX
 
 namespace caisson::sigv4 {
 
@@ -18,6 +21,21 @@ std::optional<Digest> parse_hex(std::string_view text);
 Digest sha256(std::string_view text);
 std::string sha256_hex(std::string_view text);
 Digest hmac_sha256(std::string_view key, std::string_view text);
+
+/// SHA-256 of a text that comes in pieces.
+class Hasher {
+ public:
+  Hasher();
+  void add(std::string_view piece);
+  /// The digest of all pieces since the last take(); begins anew.
+  Digest take();
+
+ private:
+  struct Freer {
+    void operator()(evp_md_ctx_st* context) const;
+  };
+  std::unique_ptr<evp_md_ctx_st, Freer> context_;
+};
 
 /// Compares in a time that depends on the lengths alone.
 bool equal_in_constant_time(std::string_view left, std::string_view right);

@@ -61,10 +61,52 @@ Error lambda(Fault fault, const std::string& detail) {
   return {.code = "InvalidSignatureException", .message = detail};
 }
 
+Error s3(Fault fault, const std::string& detail) {
+  switch (fault) {
+    case Fault::kMissing:
+    case Fault::kSession:
+      return {.code = "AccessDenied", .message = "Access Denied"};
+    case Fault::kIncomplete:
+    case Fault::kScope:
+      return {.code = "AuthorizationHeaderMalformed",
+              .message = "The authorization header that you provided is not valid. " + detail};
+    case Fault::kUnknownKey:
+      return {.code = "InvalidAccessKeyId",
+              .message = "The AWS Access Key Id you provided does not exist in our records."};
+    case Fault::kToken:
+      return {.code = "InvalidToken", .message = "The provided token is malformed or otherwise invalid."};
+    case Fault::kTokenExpired:
+      return {.code = "ExpiredToken", .message = "The provided token has expired."};
+    case Fault::kExpired:
+    case Fault::kNotYetValid:
+      return {
+          .code = "RequestTimeTooSkewed",
+          .message = "The difference between the request time and the current time is too large. " + detail};
+    case Fault::kPayload:
+      return {.code = "XAmzContentSHA256Mismatch",
+              .message =
+                  "The provided 'x-amz-content-sha256' header does not match what was computed. " + detail};
+    case Fault::kSignature:
+      break;
+  }
+  return {.code = "SignatureDoesNotMatch",
+          .message =
+              "The request signature we calculated does not match the signature you provided. Check your "
+              "key and signing method."};
+}
+
 }  // namespace
 
 Error refusal(Dialect dialect, Fault fault, const std::string& detail) {
-  return dialect == Dialect::kEc2 ? ec2(fault, detail) : lambda(fault, detail);
+  switch (dialect) {
+    case Dialect::kEc2:
+      return ec2(fault, detail);
+    case Dialect::kLambda:
+      return lambda(fault, detail);
+    case Dialect::kS3:
+      break;
+  }
+  return s3(fault, detail);
 }
 
 }  // namespace caisson::sigv4

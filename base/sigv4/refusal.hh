@@ -21,8 +21,8 @@ enum class Fault {
   kSignature,     ///< another signature than ours
 };
 
-/// Whose codes and sentences: those of the EC2 query API, or of the services that speak REST-JSON.
-enum class Dialect { kEc2, kLambda };
+/// Whose codes and sentences: those of the EC2 query API, of the services that speak JSON, or of S3.
+enum class Dialect { kEc2, kLambda, kS3 };
 
 /// `detail` is a sentence; a dialect that says nothing about a fault leaves it out.
 ///
@@ -36,6 +36,8 @@ enum class Dialect { kEc2, kLambda };
 /// | kSession             | UnauthorizedOperation, 403      | AccessDeniedException               |
 /// | all others           | AuthFailure, 401                | InvalidSignatureException           |
 ///
+/// S3's are AccessDenied, AuthorizationHeaderMalformed (kIncomplete, kScope), InvalidAccessKeyId, InvalidToken,
+/// ExpiredToken, RequestTimeTooSkewed, XAmzContentSHA256Mismatch and SignatureDoesNotMatch.
 /// Lambda's have status 403. EC2 answers an unknown key and a wrong signature alike; the statuses are in
 /// netd/api and runner/api. Sources: "Common errors" of the two API references, and what the services answer.
 Error refusal(Dialect dialect, Fault fault, const std::string& detail);

@@ -5,7 +5,7 @@
 namespace caisson::sigv4 {
 
 Headers sign(const Request& request, const Credentials& credentials, const std::string& region,
-             const std::string& service, std::int64_t now) {
+             const std::string& service, std::int64_t now, PathRule path) {
   const std::string time = format_time(now);
   const Scope scope{.date = time.substr(0, 8), .region = region, .service = service};
   Headers added{{"x-amz-date", time}};
@@ -19,7 +19,7 @@ Headers sign(const Request& request, const Credentials& credentials, const std::
                                             .target = request.target,
                                             .headers = all,
                                             .body_sha256 = request.body_sha256},
-                                           names, request.body_sha256, PathRule::kNormalized);
+                                           names, request.body_sha256, path);
   const auto key = SigningKey::derive(credentials.secret_access_key, scope);
   added["authorization"] = "AWS4-HMAC-SHA256 Credential=" + credentials.access_key_id + "/" + scope.text() +
                            ", SignedHeaders=" + joined(names) +

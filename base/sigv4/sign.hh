@@ -17,6 +17,6 @@ struct Credentials {
 /// The headers to add to a request whose headers (all of them are signed) are `request.headers`: authorization,
 /// x-amz-date, and x-amz-security-token if there is one. `now` is in seconds since 1970.
 Headers sign(const Request& request, const Credentials& credentials, const std::string& region,
-             const std::string& service, std::int64_t now);
+             const std::string& service, std::int64_t now, PathRule path = PathRule::kNormalized);
 
 }  // namespace caisson::sigv4
