@@ -3,7 +3,7 @@
 
 BUILD=${CAISSON_BUILD:-$ROOT/build}
 IMAGES=${CAISSON_IMAGES:-/var/cache/caisson}
-PROGRAMS=(netd runnerd caisson-unzip caisson)
+PROGRAMS=(netd endpointd runnerd caisson-unzip caisson)
 
 # configure PRESET [-DOPTION...]
 configure() {

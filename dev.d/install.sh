@@ -23,7 +23,7 @@ cmd_install() {
   cat <<'TEXT'
 Installed. Guest images first, then the daemons:
   apt-get install --no-install-recommends mmdebstrap squashfs-tools lz4 cpio npm && caisson-images
-  systemctl enable --now caisson-netd.socket caisson-attach.socket caisson-runnerd.socket
+  systemctl enable --now caisson-{netd,attach,endpoint,endpointd,runnerd}.socket caisson-endpointd
   caisson doctor
 TEXT
 }

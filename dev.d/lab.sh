@@ -1,15 +1,17 @@
 # shellcheck shell=bash
-# The lab: netd and runnerd in a network namespace of their own ("the host"), and behind it an "internet" with a web
+# The lab: netd, endpointd and runnerd in a network namespace of their own ("the host"), and behind it an "internet" with a web
 # server and echo servers.
 #
 #   caisson-NAME  <- uplink ->  caisson-NAME-host  192.0.2.1 <- veth -> 192.0.2.2  caisson-NAME-internet
-#   (the fabric, netd's)        (daemons, lab exec)                                198.51.100.10: http, echo (7)
+#   (the fabric, netd's)        (daemons, lab exec)                                198.51.100.10: http, echo (7), DNS
 #
 # With --backends there are also an S3 (s3rver, port 4568) and a DynamoDB (dynalite, port 4567), on the host's 127.0.0.1.
 #
 # All it makes bears the instance's name, so `lab down` finds it also after an `up` that failed half way.
 
 LAB_ADDRESS=198.51.100.10
+# Nobody else's: the microVMs' begin at 200000.
+LAB_ENDPOINT_USER=199999
 LAB_LOG=(--log-format "${CAISSON_LOG_FORMAT:-text}" --log-level "${CAISSON_LOG_LEVEL:-info}")
 
 lab_names() {
@@ -100,8 +102,14 @@ lab_failed() {
 
 lab_start_netd() {
   lab_spawn "$LAB_HOST" netd "$LAB_BIN/netd" --instance "$LAB" --slots "${CAISSON_SLOTS:-16}" \
-    --listen-tcp 127.0.0.1:4750 "${LAB_LOG[@]}"
+    --listen-tcp 127.0.0.1:4750 --endpoint-uid "$LAB_ENDPOINT_USER" "${LAB_LOG[@]}"
   lab_ready netd --unix-socket "$LAB_RUN/netd.sock" http://localhost/healthz
+}
+
+lab_start_endpointd() {
+  lab_spawn "$LAB_HOST" endpointd "$LAB_BIN/endpointd" --instance "$LAB" --user "$LAB_ENDPOINT_USER" \
+    --resolver "$LAB_ADDRESS" "${LAB_LOG[@]}"
+  lab_ready endpointd --unix-socket "$LAB_RUN/endpointd.sock" http://localhost/healthz
 }
 
 # CAISSON_RUNNERD_OPTIONS: further options, for benchmarks and tests.
@@ -147,6 +155,10 @@ lab_start_internet() {
   echo 'hello from the internet' >"$LAB_RUN/www/index.html"
   lab_spawn "$LAB_INTERNET" web python3 -u -m http.server --bind "$LAB_ADDRESS" --directory "$LAB_RUN/www" 80
   lab_spawn "$LAB_INTERNET" echo-tcp socat -T 60 "TCP-LISTEN:7,bind=$LAB_ADDRESS,fork,reuseaddr,max-children=64" PIPE
+  # The host's resolver: it knows this one name, and that there are no others.
+  lab_spawn "$LAB_INTERNET" dns dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --pid-file= \
+    --user=root --log-facility=- --bind-interfaces "--listen-address=$LAB_ADDRESS" \
+    "--host-record=www.internet.example,$LAB_ADDRESS" --local-ttl=300 --local=/#/
   lab_spawn "$LAB_INTERNET" echo-udp socat -T 5 "UDP-RECVFROM:7,bind=$LAB_ADDRESS,fork" PIPE
 }
 
@@ -197,6 +209,7 @@ lab_up() {
   lab_start_internet
   [[ -z $backends ]] || lab_start_backends
   lab_start_netd
+  lab_start_endpointd
   lab_make_key
   lab_start_runnerd
   say "lab $LAB is up: ./dev lab exec${LAB_FLAG} caisson describe"
@@ -223,7 +236,7 @@ lab_undo() {
 lab_down() {
   need_root "lab down"
   local name namespace pid
-  for name in runnerd netd; do lab_stop "$name"; done
+  for name in runnerd endpointd netd; do lab_stop "$name"; done
   for name in "$LAB_PIDS"/*; do
     [[ ! -e $name ]] || lab_stop "${name##*/}"
   done
@@ -282,8 +295,9 @@ cmd_lab() {
       need_root "lab start"
       case "${1:-}" in
         netd) lab_start_netd ;;
+        endpointd) lab_start_endpointd ;;
         runnerd) lab_start_runnerd ;;
-        *) die "lab start netd|runnerd" ;;
+        *) die "lab start netd|endpointd|runnerd" ;;
       esac
       ;;
     *) die "there is no 'lab $verb': up, down, status, exec" ;;

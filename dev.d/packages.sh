@@ -7,11 +7,11 @@ packages_of() {
       echo g++ cmake ninja-build ccache clang llvm bpftool pkg-config \
         libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnl-route-3-dev libnftables-dev \
         libboost1.81-dev libboost-url1.81-dev nlohmann-json3-dev libsqlite3-dev libcli11-dev libspdlog-dev libarchive-dev libssl-dev \
-        prometheus-cpp-dev libseccomp-dev libcap-ng-dev libsystemd-dev
+        prometheus-cpp-dev libseccomp-dev libcap-ng-dev libsystemd-dev libldns-dev
       ;;
     test)
       echo libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev shellcheck clang-format clang-tidy \
-        ethtool iproute2 nftables tcpdump procps systemd openssl mandoc zsh fish python3-scapy python3-botocore node-aws4 awscli curl
+        ethtool iproute2 nftables tcpdump procps systemd openssl mandoc zsh fish python3-scapy python3-botocore node-aws4 bind9-dnsutils awscli curl
       npm_package
       ;;
     fuzz) echo clang-14 libclang-rt-14-dev ;;
@@ -19,7 +19,7 @@ packages_of() {
       echo mmdebstrap squashfs-tools lz4 cpio xz-utils g++ libc6-dev libboost1.81-dev nlohmann-json3-dev libssl-dev
       npm_package
       ;;
-    run) echo qemu-system-x86 squashfs-tools iproute2 nftables util-linux procps curl python3 socat bpftool ;;
+    run) echo qemu-system-x86 squashfs-tools iproute2 nftables util-linux procps curl python3 socat bpftool dnsmasq-base ;;
     backends)
       echo nodejs
       npm_package

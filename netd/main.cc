@@ -18,6 +18,7 @@
 #include "netd/api/server.hh"
 #include "netd/attach/server.hh"
 #include "netd/core/daemon.hh"
+#include "netd/endpoint/requests.hh"
 #include "netd/options.hh"
 #include "netd/privileges.hh"
 
@@ -43,20 +44,26 @@ Status listen_tcp(api::Server& server, const std::string& text) {
   return ok();
 }
 
-/// Whom a socket was made for that was passed: the owner of its file, unless we were told.
-unsigned runner_of(const Fd& socket, unsigned told) {
+std::string path_of(const Fd& socket) {
   sockaddr_un address{};
   socklen_t size = sizeof address;
+  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+      size <= sizeof(sa_family_t))
+    return {};
+  return address.sun_path;
+}
+
+/// Whom a socket was made for that was passed: the owner of its file, unless we were told.
+unsigned owner_of(const Fd& socket, unsigned told) {
   struct stat file {};
-  if (told != 0 || ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
-      size <= sizeof(sa_family_t) || ::stat(address.sun_path, &file) != 0)
-    return told;
+  if (told != 0 || ::stat(path_of(socket).c_str(), &file) != 0) return told;
   return file.st_uid;
 }
 
 /// The sockets that systemd passed, by what they are for. Missing ones are made.
 struct Listeners {
   Fd attach;
+  Fd endpoint;
   std::vector<Fd> http;
   bool operators = false;  ///< a unix socket is among `http`
 };
@@ -65,12 +72,15 @@ Result<Listeners> take_listeners() {
   Listeners taken;
   for (Fd& socket : service::take_listeners()) {
     const auto kind = service::kind_of(socket);
-    if (kind == service::Listener::kOther || (kind == service::Listener::kSeqpacketUnix && taken.attach)) {
+    Fd& its = path_of(socket).ends_with("/endpoint.sock") ? taken.endpoint : taken.attach;
+    if (kind == service::Listener::kOther || (kind == service::Listener::kSeqpacketUnix && its)) {
       return Error{.code = "BadSocket",
-                   .message = "netd takes one SOCK_SEQPACKET unix socket, and stream sockets"};
+                   .message =
+                       "netd takes two SOCK_SEQPACKET unix sockets, one of them endpoint.sock, and "
+                       "stream sockets"};
     }
     if (kind == service::Listener::kSeqpacketUnix) {
-      taken.attach = std::move(socket);
+      its = std::move(socket);
     } else {
       taken.operators = taken.operators || kind == service::Listener::kStreamUnix;
       taken.http.push_back(std::move(socket));
@@ -109,15 +119,23 @@ Status run(Options options) {
   TRY(const Fd lock, lock_folder(options.state_dir));
   TRY(Listeners listeners, take_listeners());
   if (!listeners.attach) {
-    TRY(listeners.attach, attach::Server::listen(options.run_dir + "/attach.sock", options.runner_uid));
+    TRY(listeners.attach, seqpacket::Server::listen(options.run_dir + "/attach.sock", options.runner_uid));
   }
-  const unsigned runner_uid = runner_of(listeners.attach, options.runner_uid);
+  const unsigned runner_uid = owner_of(listeners.attach, options.runner_uid);
+  if (!listeners.endpoint) {
+    TRY(listeners.endpoint,
+        seqpacket::Server::listen(options.run_dir + "/endpoint.sock", options.endpoint_uid));
+  }
+  const unsigned endpoint_uid = owner_of(listeners.endpoint, options.endpoint_uid);
   TRYV(drop_privileges());
   TRY(auto store, core::Store::open(options.state_dir + "/netd.db"));
   TRY(auto fabric, core::Fabric::open({.instance = options.instance, .slots = options.slots}));
   TRY(auto daemon, core::Daemon::start(std::move(store), std::move(fabric),
                                        options.state_dir + "/sealing.key", options.compact_after));
-  const auto attachments = attach::Server::start(*daemon, std::move(listeners.attach), runner_uid);
+  const auto attachments =
+      seqpacket::Server::start(attach::protocol(*daemon), std::move(listeners.attach), runner_uid);
+  const auto services =
+      seqpacket::Server::start(endpoint::protocol(*daemon), std::move(listeners.endpoint), endpoint_uid);
 
   boost::asio::io_context io(1);
   api::Server server(io, *daemon);

@@ -19,6 +19,10 @@ void describe(CLI::App& app, Options& options) {
   app.add_option("--runner-uid", options.runner_uid,
                  "User id of runnerd, who may use attach.sock; 0: root, or who owns a socket that was passed")
       ->capture_default_str();
+  app.add_option(
+         "--endpoint-uid", options.endpoint_uid,
+         "User id of endpointd, who may use endpoint.sock; 0: root, or who owns a socket that was passed")
+      ->capture_default_str();
   app.add_option("--compact-after", options.compact_after,
                  "Stored commands after which a snapshot of the model takes their place, if it is smaller")
       ->capture_default_str()

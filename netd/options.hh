@@ -21,6 +21,7 @@ struct Options {
   std::string run_dir;
   std::string listen_tcp;
   unsigned runner_uid = 0;
+  unsigned endpoint_uid = 0;
   std::size_t compact_after = 1000;
   std::string log_format = "text";
   std::string log_level = "info";

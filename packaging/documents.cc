@@ -5,6 +5,7 @@
 
 #include "cli/command_line.hh"
 #include "cli/completion.hh"
+#include "endpoints/options.hh"
 #include "netd/options.hh"
 #include "packaging/manuals.hh"
 #include "runner/options.hh"
@@ -16,6 +17,13 @@ cli::CommandTree netd_tree() {
   CLI::App app(netd::kPurpose, "netd");
   netd::Options options;
   netd::describe(app, options);
+  return cli::tree_of(app);
+}
+
+cli::CommandTree endpointd_tree() {
+  CLI::App app(endpoints::kPurpose, "endpointd");
+  endpoints::Options options;
+  endpoints::describe(app, options);
   return cli::tree_of(app);
 }
 
@@ -55,6 +63,7 @@ int main(int count, char** words) {
   const std::string folder = words[1];
   return write_all(caisson::cli::command_tree(), caisson_manual(), folder) &&
                  write_all(netd_tree(), netd_manual(), folder) &&
+                 write_all(endpointd_tree(), endpointd_manual(), folder) &&
                  write_all(runnerd_tree(), runnerd_manual(), folder)
              ? 0
              : 1;

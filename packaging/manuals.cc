@@ -85,10 +85,31 @@ Manual netd_manual() {
        .files = {{"/var/lib/caisson/netd.db", "The stored commands. With --instance NAME, caisson-NAME."},
                  {"/run/caisson/netd.sock", "The API, for operators."},
                  {"/run/caisson/attach.sock", "Where runnerd asks for interfaces and slots."},
+                 {"/run/caisson/endpoint.sock", "Where endpointd gets its sockets, and asks who speaks."},
                  {"/sys/fs/bpf/caisson/", "The maps: flows, drops, slots, policies."},
                  {"/run/netns/caisson", "The namespace of the fabric."}},
        .when_stopped = "Answer what was asked, and end. The datapath stays.",
-       .see_also = {"caisson(1)", "runnerd(8)", "bpftool(8)", "nft(8)", "ip-netns(8)"}});
+       .see_also = {"caisson(1)", "endpointd(8)", "runnerd(8)", "bpftool(8)", "nft(8)", "ip-netns(8)"}});
+}
+
+Manual endpointd_manual() {
+  return daemon_manual(
+      {.description =
+           {"endpointd answers what guests and members ask the resolver of their VPC, at 169.254.169.253 and "
+            "at "
+            "the base of the VPC's block plus two: names of network interfaces (ip-10-0-0-5.ec2.internal) "
+            "and "
+            "their reverse itself, everything else by the host's resolvers, with a cache of its own for each "
+            "VPC.",
+            "Its sockets are netd(8)'s, which opens them in the fabric and keeps them: what is asked while "
+            "endpointd is away waits there. It has no capability, and can run no program and become nobody "
+            "else."},
+       .files = {{"/run/caisson/endpointd.sock", "Health and metrics. With --instance NAME, caisson-NAME."},
+                 {"/run/caisson/endpoint.sock", "Where netd is asked."},
+                 {"/etc/resolv.conf",
+                  "The host's resolvers, unless --resolver names others. Read at start."}},
+       .when_stopped = "End. Questions wait in netd's sockets for the next start.",
+       .see_also = {"netd(8)", "caisson(1)", "resolv.conf(5)"}});
 }
 
 Manual runnerd_manual() {

@@ -7,6 +7,7 @@ namespace caisson::packaging {
 
 Manual caisson_manual();
 Manual netd_manual();
+Manual endpointd_manual();
 Manual runnerd_manual();
 
 }  // namespace caisson::packaging

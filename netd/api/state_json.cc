@@ -42,7 +42,8 @@ Json json_of(const vpc::AccessKey& resource) {
 }
 
 Json json_of(const vpc::Vpc& resource) {
-  const auto& [id, account, number, cidr, association, table, acl, group, options, managed, tags] = resource;
+  const auto& [id, account, number, cidr, association, table, acl, group, options, managed, dns_support,
+               dns_hostnames, tags] = resource;
   return {{"Id", id.text()},
           {"Account", account.text},
           {"Number", number},
@@ -53,6 +54,8 @@ Json json_of(const vpc::Vpc& resource) {
           {"DefaultSecurityGroup", group.text()},
           {"DhcpOptions", options.text()},
           {"Managed", managed},
+          {"DnsSupport", dns_support},
+          {"DnsHostnames", dns_hostnames},
           {"Tags", tags_json(tags)}};
 }
 
@@ -231,6 +234,9 @@ vpc::Vpc vpc_of(const Row& row) {
           .default_security_group = row.parsed<vpc::SecurityGroupId>("DefaultSecurityGroup"),
           .dhcp_options = row.parsed<vpc::DhcpOptionsId>("DhcpOptions"),
           .managed = row.flag("Managed"),
+          // Not in snapshots of earlier versions.
+          .dns_support = !row.has("DnsSupport") || row.flag("DnsSupport"),
+          .dns_hostnames = row.has("DnsHostnames") && row.flag("DnsHostnames"),
           .tags = row.tags()};
 }
 

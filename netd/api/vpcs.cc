@@ -7,6 +7,10 @@ namespace {
 
 constexpr const char* kNoIpv6 = "Caisson has IPv4 only.";
 
+Shape attribute_shape() {
+  return structure({required("Value", boolean_shape(), "Its new value.")});
+}
+
 Json to_json(const vpc::Vpc& vpc) {
   Json json{{"CidrBlock", vpc.cidr.text()},
             {"DhcpOptionsId", vpc.dhcp_options.text()},
@@ -33,6 +37,36 @@ Result<vpc::Command> decode_create(const Json& parameters) {
   TRY(auto block, cidr(parameters.at("CidrBlock"), "cidrBlock"));
   TRY(auto created_tags, tags_at_creation(parameters, "vpc"));
   return vpc::CreateVpc{.cidr = block, .tags = std::move(created_tags)};
+}
+
+std::optional<bool> attribute(const Json& parameters, const char* name) {
+  if (!parameters.contains(name)) return std::nullopt;
+  return parameters.at(name).at("Value").get<bool>();
+}
+
+Result<vpc::Command> decode_modify_attribute(const Json& parameters) {
+  vpc::ModifyVpcAttribute command;
+  TRY(command.vpc, vpc_id(parameters, "VpcId"));
+  command.dns_support = attribute(parameters, "EnableDnsSupport");
+  command.dns_hostnames = attribute(parameters, "EnableDnsHostnames");
+  return command;
+}
+
+Result<Json> read_attribute(const vpc::State& state, const vpc::AccountId& account, const Json& parameters) {
+  TRY(const auto id, vpc_id(parameters, "VpcId"));
+  const auto* found = vpc::find(state.vpcs, id);
+  if (found == nullptr || found->account != account || found->managed) {
+    return Error{.code = "InvalidVpcID.NotFound", .message = "The vpc ID '" + id.text() + "' does not exist"};
+  }
+  const std::string name = parameters.at("Attribute").get<std::string>();
+  if (name == "enableDnsSupport")
+    return Json{{"VpcId", id.text()}, {"EnableDnsSupport", {{"Value", found->dns_support}}}};
+  if (name == "enableDnsHostnames")
+    return Json{{"VpcId", id.text()}, {"EnableDnsHostnames", {{"Value", found->dns_hostnames}}}};
+  return Error{.code = "InvalidParameterValue",
+               .message = "Value (" + name +
+                          ") for parameter attribute is invalid. It must be enableDnsSupport or "
+                          "enableDnsHostnames."};
 }
 
 Json reply_create(const vpc::Applied& applied, const vpc::AccountId&, const Json&) {
@@ -75,6 +109,23 @@ std::vector<Operation> vpc_operations() {
          TRY(auto id, vpc_id(parameters, "VpcId"));
          return vpc::DeleteVpc{id};
        },
+       .reply = [](const vpc::Applied&, const vpc::AccountId&, const Json&) { return Json::object(); }},
+      {.name = "DescribeVpcAttribute",
+       .doc = "Shows one attribute of a VPC.",
+       .example = "--vpc-id vpc-0123456789abcdef0 --attribute enableDnsSupport",
+       .members = {required("VpcId", string_shape(), "The VPC."),
+                   required("Attribute", string_shape(), "enableDnsSupport or enableDnsHostnames."),
+                   dry_run_member()},
+       .read = read_attribute},
+      {.name = "ModifyVpcAttribute",
+       .doc = "Changes one attribute of a VPC. Without DNS support the resolver does not answer in it.",
+       .example = "--vpc-id vpc-0123456789abcdef0 --enable-dns-support Value=false",
+       .members = {required("VpcId", string_shape(), "The VPC."),
+                   optional("EnableDnsSupport", attribute_shape(), "Whether the resolver answers."),
+                   optional("EnableDnsHostnames", attribute_shape(),
+                            "Kept and shown; nothing depends on it."),
+                   dry_run_member()},
+       .decode = decode_modify_attribute,
        .reply = [](const vpc::Applied&, const vpc::AccountId&, const Json&) { return Json::object(); }},
       {.name = "DescribeVpcs",
        .doc = "Lists VPCs.",

@@ -9,7 +9,7 @@
 #include <linux/types.h>
 
 // Raised with every change of this file: pins of another version are not reused.
-#define CAISSON_ABI_VERSION 4
+#define CAISSON_ABI_VERSION 5
 
 #define CAISSON_ID_SIZE 24  // "eni-" and 17 digits, and a NUL; a multiple of 8
 
@@ -55,12 +55,13 @@
   X(NO_ROUTE)       /* the subnet's route table has no route */                      \
   X(NO_DESTINATION) /* no network interface has the address */                       \
   X(FORBIDDEN_EXIT) /* an address that no exit leads to */                           \
-  X(NO_RESOLVER)    /* the resolver's address, which nobody serves */                \
+  X(NO_RESOLVER)    /* to the resolver, but not DNS, or it is switched off */        \
   X(NO_FLOW)        /* to a function, outside of a flow that this very slot began */ \
   X(PORT_EXHAUSTED) /* no free port in the slot's block */                           \
   X(CT_FULL)        /* the network interface has its full number of flows */         \
   X(UNMARKED)       /* to a port, not by our programs */                             \
-  X(CT_ACCOUNT)     /* the account has its share of all flows */
+  X(CT_ACCOUNT)     /* the account has its share of all flows */                     \
+  X(RESOLVER_LIMIT) /* more to the resolver in a second than EC2 allows */
 
 enum caisson_reason {
 #define CAISSON_ENUMERATOR(name) CAISSON_##name,
@@ -161,6 +162,27 @@ struct caisson_route {
   caisson_target_word target;
 };
 
+// resolvers: key the VPC's number. No entry: nobody serves it.
+struct caisson_resolver {
+  __u8 address[4];  // the VPC's own one beside CAISSON_RESOLVER: the base of its block and two
+  __u32 serves;     // enableDnsSupport
+};
+// The resolver's addresses, and its address in the fabric's stack where it was asked by the VPC's own one: what comes
+// from there goes back as from that.
+#define CAISSON_RESOLVER \
+  { 169, 254, 169, 253 }
+#define CAISSON_RESOLVER_OF_VPC \
+  { 169, 254, 169, 252 }
+#define CAISSON_DNS_PORT 53
+
+// resolver_rates: key the network interface's number; made by the program. EC2's quota, which has no exception ("DNS
+// quotas" in the VPC User Guide).
+struct caisson_rate {
+  __u64 began;  // of the second that is counted in
+  __u64 packets;
+};
+#define CAISSON_RESOLVER_PACKETS 1024
+
 // forbidden, LPM: addresses that no exit leads to, whatever the rules say. Value: not used.
 struct caisson_address_key {
   __u32 prefix_bits;
@@ -184,7 +206,7 @@ struct caisson_conntrack {
   __u8 direction;  // in which it began
   __u8 answered;   // packets were seen both ways
   __u8 closing;    // TCP: a FIN or RST was seen
-  __u8 pad;
+  __u8 to_resolver;
   __u16 inner_port;  // of a slot's flow: the guest's own port, or echo id
   __u8 pad2[2];
   char rule[CAISSON_ID_SIZE];
@@ -291,6 +313,7 @@ enum caisson_counter {
 #define CAISSON_IDLE_UNANSWERED (60ull * CAISSON_NS)
 #define CAISSON_IDLE_STREAM (180ull * CAISSON_NS)  // UDP and the others, answered
 #define CAISSON_IDLE_DATAGRAM (30ull * CAISSON_NS)
+#define CAISSON_IDLE_ASKED (5ull * CAISSON_NS)      // the resolver, which has answered
 #define CAISSON_IDLE_ORPHAN (60ull * CAISSON_NS)    // of a slot that has another owner now
 #define CAISSON_FRAGMENT_TIME (30ull * CAISSON_NS)  // from a datagram's first fragment to its last
 static inline __u64 caisson_idle_time(const struct caisson_conntrack* entry, __u8 protocol) {
@@ -298,6 +321,7 @@ static inline __u64 caisson_idle_time(const struct caisson_conntrack* entry, __u
     if (entry->closing) return CAISSON_IDLE_CLOSING;
     return entry->answered ? CAISSON_IDLE_ANSWERED : CAISSON_IDLE_UNANSWERED;
   }
+  if (entry->answered && entry->to_resolver) return CAISSON_IDLE_ASKED;
   return entry->answered ? CAISSON_IDLE_STREAM : CAISSON_IDLE_DATAGRAM;
 }
 
@@ -314,6 +338,8 @@ CAISSON_SIZE(caisson_block_key, 12);
 CAISSON_SIZE(caisson_class_key, 16);
 CAISSON_SIZE(caisson_rule_key, 24);
 CAISSON_SIZE(caisson_route_key, 12);
+CAISSON_SIZE(caisson_resolver, 8);
+CAISSON_SIZE(caisson_rate, 16);
 CAISSON_SIZE(caisson_flow_key, 16);
 CAISSON_SIZE(caisson_conntrack, 56);
 CAISSON_SIZE(caisson_fragment_key, 8);

@@ -4,7 +4,8 @@
 //   seal -> parse -> ARP is answered here -> identity (slot) or anti-spoofing (member) -> conntrack, else groups ->
 //   route -> the target's port, or the subnet's bridge and through it the stack
 //
-// Fragments after their first and ICMP errors have ways of their own beside it: lib/fragments.h, lib/icmp_errors.h.
+// Fragments after their first and ICMP errors have ways of their own beside it: lib/fragments.h, lib/icmp_errors.h; so
+// have questions to the resolver, which no group and no route has a say in.
 #include "netd/bpf/lib/audit.h"
 #include "netd/bpf/lib/conntrack.h"
 #include "netd/bpf/lib/fragments.h"
@@ -113,14 +114,6 @@ static __always_inline void write_identity(struct __sk_buff* skb, const struct p
   set_address(skb, packet, CAISSON_IP_SOURCE, guest, outer_source);
 }
 
-static __always_inline int in_link_local(const __u8* address) {
-  return address[0] == 169 && address[1] == 254;
-}
-
-static __always_inline int is_resolver(const __u8* address) {
-  return in_link_local(address) && address[2] == 169 && address[3] == 253;
-}
-
 // The port of the target's network interface, or a reason. 0 < port. A slot is found by the target's port number.
 static __always_inline int find_port(const struct sender* sender, const struct packet* packet,
                                      __u16 target_port, __u8* mac, __u32* port) {
@@ -192,10 +185,10 @@ static __always_inline int send(struct __sk_buff* skb, const struct sender* send
   return bpf_redirect(way->port, 0);
 }
 
-// `replaces`: there is an entry, of a flow that is over.
+// `rule`: NULL for the resolver's. `replaces`: there is an entry, of a flow that is over.
 static __noinline int begin_flow(const struct sender* sender, const struct packet* packet,
                                  const struct caisson_rule* rule, __u32 inner_port, int replaces) {
-  if (!sender || !packet || !rule) return CAISSON_CT_FULL;
+  if (!sender || !packet) return CAISSON_CT_FULL;
   const struct caisson_flow_key key = flow_key(sender->eni, packet, CAISSON_EGRESS);
   struct caisson_conntrack fresh = {
       .last_seen = bpf_ktime_get_ns(), .account = sender->eni->account, .direction = CAISSON_EGRESS};
@@ -204,7 +197,11 @@ static __noinline int begin_flow(const struct sender* sender, const struct packe
     fresh.epoch = sender->slot->epoch;
     fresh.inner_port = (__u16)inner_port;
   }
-  __builtin_memcpy(fresh.rule, rule->id, CAISSON_ID_SIZE);
+  if (rule) {
+    __builtin_memcpy(fresh.rule, rule->id, CAISSON_ID_SIZE);
+  } else {
+    fresh.to_resolver = 1;
+  }
   return open_flow(&key, &fresh, replaces);
 }
 
@@ -217,9 +214,6 @@ static __always_inline int forward(struct __sk_buff* skb, const struct sender* s
   // matters, and removes the code of the flag's other value.
   struct caisson_conntrack* tracked =
       entry && holds(entry, packet->protocol) && !begins_anew(entry, packet) ? entry : 0;
-  if (is_resolver(packet->destination)) {
-    return verdict(skb, packet, sender->eni, CAISSON_EGRESS, CAISSON_NO_RESOLVER, 0);
-  }
   if (tracked) {
     rule = rule_of(tracked);
   } else {
@@ -251,6 +245,77 @@ static __always_inline int forward(struct __sk_buff* skb, const struct sender* s
     write_identity(skb, packet, inner_port, packet->source);
   }
   return send(skb, sender, &way);
+}
+
+static __always_inline int is_resolver(const __u8* address) {
+  const __u8 resolver[4] = CAISSON_RESOLVER;
+  return word_of(address) == word_of(resolver);
+}
+
+static __always_inline int is_for_resolver(const struct sender* sender, const struct packet* packet) {
+  if (is_resolver(packet->destination)) return 1;
+  if (packet->destination_port != CAISSON_DNS_PORT) return 0;
+  const struct caisson_resolver* resolver = bpf_map_lookup_elem(&resolvers, &sender->key.vpc);
+  return resolver && word_of(packet->destination) == word_of(resolver->address);
+}
+
+// One more packet of the network interface, in seconds that begin with a packet.
+static __noinline int is_within_rate(__u32 eni) {
+  const __u64 now = bpf_ktime_get_ns();
+  struct caisson_rate* rate = bpf_map_lookup_elem(&resolver_rates, &eni);
+  if (!rate) {
+    const struct caisson_rate first = {.began = now};
+    bpf_map_update_elem(&resolver_rates, &eni, &first, BPF_NOEXIST);
+    rate = bpf_map_lookup_elem(&resolver_rates, &eni);
+    if (!rate) return 0;
+  }
+  const __u64 began = rate->began;
+  if (!is_younger(began, now, CAISSON_NS) && __sync_val_compare_and_swap(&rate->began, began, now) == began) {
+    rate->packets = 0;
+  }
+  return __sync_fetch_and_add(&rate->packets, 1) < CAISSON_RESOLVER_PACKETS;
+}
+
+// A reason not to let the packet go to the resolver.
+static __always_inline int refuse_question(const struct sender* sender, const struct packet* packet) {
+  const struct caisson_resolver* resolver = bpf_map_lookup_elem(&resolvers, &sender->key.vpc);
+  if (!resolver || !resolver->serves || packet->destination_port != CAISSON_DNS_PORT ||
+      (packet->protocol != IPPROTO_UDP && packet->protocol != IPPROTO_TCP)) {
+    return CAISSON_NO_RESOLVER;
+  }
+  return is_within_rate(sender->eni->number) ? CAISSON_ACCEPTED : CAISSON_RESOLVER_LIMIT;
+}
+
+// To the stack, which has the resolver's address; neither groups nor routes are asked, as on EC2.
+static __noinline int ask_resolver(struct __sk_buff* skb, const struct sender* sender, struct packet* packet,
+                                   __u32 inner_port, struct caisson_conntrack* entry) {
+  const __u8 guest[4] = CAISSON_GUEST_ADDRESS;
+  const __u8 fixed[4] = CAISSON_RESOLVER;
+  const __u8 of_vpc[4] = CAISSON_RESOLVER_OF_VPC;
+  __u8 identity[4];
+  if (!sender || !packet) return TC_ACT_SHOT;
+  // A pointer and not a flag, as in forward().
+  struct caisson_conntrack* tracked =
+      entry && holds(entry, packet->protocol) && !begins_anew(entry, packet) ? entry : 0;
+  int reason = refuse_question(sender, packet);
+  if (!reason && !tracked) {
+    if (packet->part == CAISSON_LATER_FRAGMENT) return drop(skb, CAISSON_FRAGMENT);
+    reason = begin_flow(sender, packet, 0, inner_port, entry != 0);
+  }
+  verdict(skb, packet, sender->eni, CAISSON_EGRESS, reason, 0);
+  if (reason) return TC_ACT_SHOT;
+  if (tracked) refresh(tracked, packet, CAISSON_EGRESS);
+  note_first_fragment(packet, sender->slot ? guest : packet->source, skb->ifindex, CAISSON_FRAGMENTS_OUT,
+                      epoch_of(sender));
+  identity_of(sender->eni, identity);
+  if (sender->slot) {
+    write_identity(skb, packet, (__u16)inner_port, identity);
+  } else {
+    set_address(skb, packet, CAISSON_IP_SOURCE, packet->source, identity);
+  }
+  set_address(skb, packet, CAISSON_IP_DESTINATION, packet->destination,
+              is_resolver(packet->destination) ? fixed : of_vpc);
+  return to_stack(skb, sender);
 }
 
 // The quoted packet becomes the answer to it.
@@ -335,6 +400,7 @@ int from_guest(struct __sk_buff* skb) {
   reason =
       sender.slot ? take_identity(skb, &sender, &packet, &entry) : take_member(skb, &sender, &packet, &entry);
   if (reason) return drop(skb, reason);
+  if (is_for_resolver(&sender, &packet)) return ask_resolver(skb, &sender, &packet, inner_port, entry);
   return forward(skb, &sender, &packet, inner_port, entry);
 }
 

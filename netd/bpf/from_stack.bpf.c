@@ -1,4 +1,4 @@
-// What the fabric's stack sends to identity addresses: answers that came back through NAT. Attached to the egress of
+// What the fabric's stack sends to identity addresses: answers that came back through NAT, and the resolver's. Attached to the egress of
 // the exit device, where the route of 240.0.0.0/4 leads. Maps the identity back and redirects to the slot or member.
 #include "netd/bpf/lib/audit.h"
 #include "netd/bpf/lib/fragments.h"
@@ -12,6 +12,14 @@ static __always_inline __u32 port_of(const struct caisson_eni_key* key, const st
   __builtin_memcpy(block.address, key->address, 4);
   const __u32* slot = bpf_map_lookup_elem(&blocks, &block);
   return slot ? *slot : 0;
+}
+
+// As the VPC's own resolver answers that was asked; one that is gone, as nobody.
+static __noinline void answer_for_vpc(struct __sk_buff* skb, const struct packet* packet, __u32 vpc) {
+  const __u8 of_vpc[4] = CAISSON_RESOLVER_OF_VPC;
+  const struct caisson_resolver* resolver = bpf_map_lookup_elem(&resolvers, &vpc);
+  if (!packet || !resolver || word_of(packet->source) != word_of(of_vpc)) return;
+  set_address(skb, packet, CAISSON_IP_SOURCE, of_vpc, resolver->address);
 }
 
 SEC("tc")
@@ -41,6 +49,7 @@ int from_stack(struct __sk_buff* skb) {
   note_first_fragment(&packet, packet.source, number, CAISSON_FRAGMENTS_BACK, 0);
   if (packet.is_error) set_quoted_source(skb, &packet, &quoted, key->address, quoted.source_port);
   set_address(skb, &packet, CAISSON_IP_DESTINATION, packet.destination, key->address);
+  answer_for_vpc(skb, &packet, vpc);
   set_macs(skb, eni->port ? eni->mac : guest_mac);
   skb->mark = CAISSON_MARK | vpc;
   return bpf_redirect(port, 0);

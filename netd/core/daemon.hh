@@ -49,6 +49,8 @@ class Daemon : public Backend {
   nlohmann::json health() override;
 
   Slots& slots() { return *slots_; }
+  /// What does not change after start(): maps and sockets. Any thread.
+  [[nodiscard]] const Fabric& fabric() const { return fabric_; }
   /// Any thread; returns at once. The interface gets another address if its blocks of ports run low.
   void grow_if_low(const std::string& interface);
 

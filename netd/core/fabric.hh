@@ -3,6 +3,7 @@
 // The order everywhere: make down, attach programs, fill maps, bring up; a port that no map speaks of drops all.
 #pragma once
 
+#include <array>
 #include <set>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "base/fd.hh"
 #include "base/ipv4.hh"
 #include "base/result.hh"
+#include "netd/core/service_sockets.hh"
 #include "netd/kernel/bpf/datapath.hh"
 #include "netd/kernel/netlink/filters.hh"
 #include "netd/kernel/netlink/links.hh"
@@ -72,6 +74,9 @@ class Fabric {
   /// The tap's queue. Error EBUSY: a process holds it still.
   [[nodiscard]] Result<Fd> open_slot(std::uint32_t slot) const;
 
+  /// For endpointd.
+  [[nodiscard]] const std::vector<ServiceSocket>& service_sockets() const { return service_sockets_; }
+
   /// Is this open network namespace the fabric's own?
   [[nodiscard]] bool is_netns(const Fd& netns) const;
 
@@ -88,6 +93,7 @@ class Fabric {
   Status make_table(kernel::Nft& nft, const kernel::Nft::TableName& table, const std::string& ruleset,
                     std::string& listing);
   Status make_exit();
+  Status make_resolver();
   Status make_uplink_veth();
   Status make_uplink();
   Status make_host_table();
@@ -118,6 +124,7 @@ class Fabric {
   kernel::Nft nft_;
   kernel::Datapath datapath_;
   std::vector<std::uint32_t> taps_;
+  std::vector<ServiceSocket> service_sockets_;
   /// The nft tables, as they are listed when they are whole: written once, since a table is made anew as it was.
   std::string fabric_table_;
   std::string host_table_;
@@ -129,6 +136,8 @@ inline constexpr const char* kExit = "exit0";
 inline constexpr const char* kExitPeer = "exit1";
 /// Of the route to the exit: all identity addresses.
 Ipv4Cidr identities();
+/// Where the resolver is in the fabric's stack.
+std::array<Ipv4Address, 2> resolver_addresses();
 /// The uplink's end on the host.
 std::string host_veth(const std::string& instance);
 bool is_tap_name(const std::string& name);

@@ -37,6 +37,7 @@ bool Fabric::is_part(const std::string& name) const {
 Status Fabric::make_parts() {
   TRYV(make_table(nft_, kFabricTable, kernel::fabric_ruleset(kUplink), fabric_table_));
   TRYV(make_exit());
+  TRYV(make_resolver());
   TRYV(make_uplink());
   TRYV(make_taps());
   return remove_surplus_taps();
@@ -75,6 +76,30 @@ Status Fabric::make_exit() {
   TRYV(links_.set_up(kExit));
   TRYV(links_.set_up(kExitPeer));
   return links_.add_route(identities(), kExit, nullptr);
+}
+
+std::array<Ipv4Address, 2> resolver_addresses() {
+  constexpr std::array<std::uint8_t, 4> fixed = CAISSON_RESOLVER;
+  constexpr std::array<std::uint8_t, 4> of_vpc = CAISSON_RESOLVER_OF_VPC;
+  const auto number = [](const std::array<std::uint8_t, 4>& bytes) {
+    return Ipv4Address{std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 |
+                       std::uint32_t{bytes[2]} << 8 | bytes[3]};
+  };
+  return {number(fixed), number(of_vpc)};
+}
+
+/// Routes and not addresses of a device: the stack would take one of these for the source of its own errors.
+Status Fabric::make_resolver() {
+  for (const auto address : resolver_addresses()) {
+    TRYV(links_.add_local(address));
+  }
+  if (!service_sockets_.empty()) return ok();
+  return kernel::in_netns(netns_, [&]() -> Status {
+    // netd has no capability for it; in the fabric nobody else opens any.
+    TRYV(kernel::set_sysctl("ipv4/ip_unprivileged_port_start", "0"));
+    TRY(service_sockets_, open_service_sockets());
+    return ok();
+  });
 }
 
 /// The two ends of the uplink, and what of it is not as it should be.
@@ -177,6 +202,7 @@ Status Fabric::remove_surplus_taps() {
 
 Status Fabric::repair(const std::string& part) {
   if (part == "exit") return make_exit();
+  if (part == "resolver") return make_resolver();
   if (part == "uplink") return make_uplink();
   if (part == "table-host") return make_host_table();
   if (part == "table-fabric") {

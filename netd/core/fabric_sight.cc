@@ -152,6 +152,10 @@ Status Fabric::find_unrouted(Eyes& eyes, const std::map<std::string, kernel::Lin
     TRY(const bool routed, eyes.links.has_route(identities(), links.at(kExit).index));
     if (!routed) amiss.emplace("exit", "its route is missing");
   }
+  for (const auto address : resolver_addresses()) {
+    TRY(const bool routed, eyes.links.has_route(Ipv4Cidr(address, 32), links.at("lo").index));
+    if (!routed) amiss.emplace("resolver", address.text() + " is missing");
+  }
   if (amiss.contains("uplink")) return ok();
   const auto inner = links.at(kUplink).index;
   TRY(const bool routed, eyes.links.has_route(Ipv4Cidr({0}, 0), inner));

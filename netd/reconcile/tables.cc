@@ -195,8 +195,8 @@ void add_route(const vpc::RouteKey& route, vpc::RouteTarget target, Tables& tabl
 }  // namespace
 
 const std::vector<std::string>& table_names() {
-  static const std::vector<std::string> kNames{"classes",   "sg_rules", "vpcs",       "forbidden", "routes",
-                                               "eni_flows", "enis",     "identities", "members"};
+  static const std::vector<std::string> kNames{"classes", "resolvers", "sg_rules", "vpcs",       "forbidden",
+                                               "routes",  "eni_flows", "enis",     "identities", "members"};
   return kNames;
 }
 
@@ -220,6 +220,12 @@ Tables written_tables(const vpc::DesiredState& desired, const Indexes& indexes,
     if (const auto found = generations.find(vpc); found != generations.end()) {
       add_policy(vpc, found->second, policy, tables);
     }
+  }
+  for (const auto& [vpc, wanted] : desired.resolvers) {
+    caisson_resolver resolver{};
+    put_address(resolver.address, wanted.address);
+    resolver.serves = wanted.serves ? 1 : 0;
+    tables["resolvers"][bytes_of(vpc)] = bytes_of(resolver);
   }
   for (const auto& [key, eni] : desired.enis) {
     add_eni(key, eni, indexes, tables);

@@ -132,8 +132,6 @@ TEST_F(Reasons, WaysThatLeadNowhere) {
   expect_reject(Program::kFromGuest, build(parts), CAISSON_NO_DESTINATION, egress_);
   parts.destination = function_.address;
   expect_reject(Program::kFromGuest, build(parts), CAISSON_NO_FLOW, egress_);
-  parts.destination = address("169.254.169.253");
-  expect_reject(Program::kFromGuest, build(parts), CAISSON_NO_RESOLVER, "");
 }
 
 TEST_F(Reasons, ForbiddenExit) {

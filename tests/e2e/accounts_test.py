@@ -159,6 +159,8 @@ def attempts_on_netd(owner):
     attempts |= {
         "CreateVpc": [({"CidrBlock": "10.0.0.0/16", "DryRun": True}, "DryRunOperation")],
         "DeleteVpc": [({"VpcId": owner.vpc}, "InvalidVpcID.NotFound")],
+        "DescribeVpcAttribute": [({"VpcId": owner.vpc, "Attribute": "enableDnsSupport"}, "InvalidVpcID.NotFound")],
+        "ModifyVpcAttribute": [({"VpcId": owner.vpc, "EnableDnsSupport": {"Value": False}}, "InvalidVpcID.NotFound")],
         "CreateSubnet": [({"VpcId": owner.vpc, "CidrBlock": "10.0.2.0/24"}, "InvalidVpcID.NotFound")],
         "DeleteSubnet": [({"SubnetId": owner.subnet}, "InvalidSubnetID.NotFound")],
         "CreateSecurityGroup": [({"GroupName": "x", "Description": "x", "VpcId": owner.vpc}, "InvalidVpcID.NotFound")],

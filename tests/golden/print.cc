@@ -70,6 +70,13 @@ void print_enis(const vpc::DesiredState& desired, Lines& lines) {
   }
 }
 
+void print_resolvers(const vpc::DesiredState& desired, Lines& lines) {
+  for (const auto& [vpc, resolver] : desired.resolvers) {
+    lines.push_back("resolver of vpc " + text(vpc) + " " + resolver.address.text() +
+                    (resolver.serves ? " serves" : " does not serve"));
+  }
+}
+
 void print_policies(const vpc::DesiredState& desired, Lines& lines) {
   for (const auto& [vpc, policy] : desired.policies) {
     lines.push_back("vpc " + text(vpc));
@@ -96,6 +103,7 @@ Lines print(const vpc::DesiredState& desired, const Names& names) {
   print_links(desired, lines);
   print_enis(desired, lines);
   print_policies(desired, lines);
+  print_resolvers(desired, lines);
   for (const auto& [key, target] : desired.routes) {
     lines.push_back("route of subnet " + text(key.subnet) + " " + key.destination.text() + " " +
                     target_text(target));

@@ -52,6 +52,7 @@ class Network(harness.Lab):
         self.programs = f"{self.state}.bin"
         self.netd = None
         self.environment = {}
+        self.options = ()
         self.sockets = []
 
     def up(self):
@@ -81,7 +82,7 @@ class Network(harness.Lab):
 
     def spawn_netd(self, *options, **streams):
         self.netd = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.host}", "--", f"{self.programs}/netd",
-                                      "--instance", self.name, "--slots", str(self.slots), *options],
+                                      "--instance", self.name, "--slots", str(self.slots), *self.options, *options],
                                      stdin=subprocess.DEVNULL, env={**os.environ, **self.environment}, **streams)
 
     def restart_netd(self):
@@ -180,9 +181,11 @@ class Network(harness.Lab):
 class NetworkCase(unittest.TestCase):
     INSTANCE = ""
     SLOTS = 4
+    OPTIONS = ()
 
     def setUp(self):
         self.net = Network(self.INSTANCE, self.SLOTS)
+        self.net.options = self.OPTIONS
         self.addCleanup(self.net.down)
         self.net.up()
 

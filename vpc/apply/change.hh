@@ -58,6 +58,7 @@ class Change {
 /// A command for each resource; see apply() for what they promise.
 Status apply_to(Change& change, const CreateVpc& command);
 Status apply_to(Change& change, const DeleteVpc& command);
+Status apply_to(Change& change, const ModifyVpcAttribute& command);
 Status apply_to(Change& change, const CreateSubnet& command);
 Status apply_to(Change& change, const DeleteSubnet& command);
 Status apply_to(Change& change, const CreateSecurityGroup& command);

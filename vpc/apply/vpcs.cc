@@ -98,4 +98,19 @@ Status apply_to(Change& change, const DeleteVpc& command) {
   return ok();
 }
 
+Status apply_to(Change& change, const ModifyVpcAttribute& command) {
+  TRY(const auto* found, get_visible(change.state, change.account(), command.vpc));
+  if (command.dns_support.has_value() == command.dns_hostnames.has_value()) {
+    return Error{
+        .code = "InvalidParameterCombination",
+        .message = "Exactly one attribute is modified at a time: EnableDnsSupport or EnableDnsHostnames."};
+  }
+  Vpc vpc = *found;
+  vpc.dns_support = command.dns_support.value_or(vpc.dns_support);
+  vpc.dns_hostnames = command.dns_hostnames.value_or(vpc.dns_hostnames);
+  change.touched.insert(vpc.id);
+  put(change.state, std::move(vpc));
+  return ok();
+}
+
 }  // namespace caisson::vpc

@@ -97,6 +97,7 @@ namespace {
 void add_vpc(const State& state, const Vpc& vpc, DesiredState& desired) {
   const auto sets = group_set_numbers(state, vpc.id);
   desired.policies.emplace(vpc.number, compile_security_groups(state, vpc.id, sets));
+  desired.resolvers.emplace(vpc.number, DesiredResolver{resolver_of(vpc), vpc.dns_support});
   const auto& inside = state.index.in(vpc.id);
   for (const auto& [id, subnet] : inside.subnets) {
     desired.bridges.emplace(bridge_name(id), DesiredBridge{id});

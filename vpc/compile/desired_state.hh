@@ -81,12 +81,20 @@ struct RouteKey {
   auto operator<=>(const RouteKey&) const = default;
 };
 
+/// What questions to the resolver meet in a VPC.
+struct DesiredResolver {
+  Ipv4Address address;  ///< the VPC's own, beside 169.254.169.253
+  bool serves = false;
+  bool operator==(const DesiredResolver&) const = default;
+};
+
 struct DesiredState {
   std::map<std::string, DesiredBridge> bridges;
   std::map<std::string, DesiredMember> members;
   std::map<EniKey, DesiredEni> enis;
   std::map<std::uint32_t, DesiredPolicy> policies;  ///< by the VPC's number
   std::map<RouteKey, RouteTarget> routes;
+  std::map<std::uint32_t, DesiredResolver> resolvers;  ///< by the VPC's number
   bool operator==(const DesiredState&) const = default;
 };
 

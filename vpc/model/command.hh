@@ -23,6 +23,12 @@ struct CreateVpc {
 struct DeleteVpc {
   VpcId vpc;
 };
+/// One of them, as on EC2.
+struct ModifyVpcAttribute {
+  VpcId vpc;
+  std::optional<bool> dns_support;
+  std::optional<bool> dns_hostnames;
+};
 struct CreateSubnet {
   VpcId vpc;
   Ipv4Cidr cidr;
@@ -117,11 +123,11 @@ struct DeleteAccessKey {
 };
 
 using Command =
-    std::variant<CreateVpc, DeleteVpc, CreateSubnet, DeleteSubnet, CreateSecurityGroup, DeleteSecurityGroup,
-                 AuthorizeSecurityGroup, RevokeSecurityGroup, CreateNetworkInterface, DeleteNetworkInterface,
-                 AttachNetworkInterface, DetachNetworkInterface, CreateTags, EnsureFunctionInterface,
-                 ReleaseFunctionInterface, GrowFunctionInterface, CreateAccount, DeleteAccount,
-                 CreateAccessKey, DeleteAccessKey>;
+    std::variant<CreateVpc, DeleteVpc, ModifyVpcAttribute, CreateSubnet, DeleteSubnet, CreateSecurityGroup,
+                 DeleteSecurityGroup, AuthorizeSecurityGroup, RevokeSecurityGroup, CreateNetworkInterface,
+                 DeleteNetworkInterface, AttachNetworkInterface, DetachNetworkInterface, CreateTags,
+                 EnsureFunctionInterface, ReleaseFunctionInterface, GrowFunctionInterface, CreateAccount,
+                 DeleteAccount, CreateAccessKey, DeleteAccessKey>;
 
 struct StampedCommand {
   AccountId account;

@@ -23,8 +23,16 @@ struct Vpc {
   DhcpOptionsId dhcp_options;
   /// The account's managed default VPC: invisible to Describe and closed to every other action.
   bool managed = false;
+  /// EC2's attribute enableDnsSupport: the resolver answers in it.
+  bool dns_support = true;
+  bool dns_hostnames = false;  ///< enableDnsHostnames
   Tags tags;
   bool operator==(const Vpc&) const = default;
 };
+
+/// Where the VPC's own resolver is, beside 169.254.169.253: VPC User Guide, "Amazon DNS server".
+inline Ipv4Address resolver_of(const Vpc& vpc) {
+  return {vpc.cidr.base().value + 2};
+}
 
 }  // namespace caisson::vpc

@@ -29,6 +29,9 @@ CAISSON_MAP(sg_rules, BPF_MAP_TYPE_LPM_TRIE, struct caisson_rule_key, struct cai
             BPF_F_NO_PREALLOC);
 CAISSON_MAP(routes, BPF_MAP_TYPE_LPM_TRIE, struct caisson_route_key, struct caisson_route, 65536,
             BPF_F_NO_PREALLOC);
+CAISSON_MAP(resolvers, BPF_MAP_TYPE_HASH, __u32, struct caisson_resolver, 16384, BPF_F_NO_PREALLOC);
+// Which interfaces ask is forgotten, least recently used first.
+CAISSON_MAP(resolver_rates, BPF_MAP_TYPE_LRU_HASH, __u32, struct caisson_rate, 16384, 0);
 CAISSON_MAP(forbidden, BPF_MAP_TYPE_LPM_TRIE, struct caisson_address_key, __u8, 1024, BPF_F_NO_PREALLOC);
 CAISSON_MAP(conntrack, BPF_MAP_TYPE_HASH, struct caisson_flow_key, struct caisson_conntrack,
             CAISSON_CONNTRACK_ENTRIES, BPF_F_NO_PREALLOC);

@@ -275,6 +275,22 @@ Status Links::add_route(const Ipv4Cidr& destination, const std::string& name, co
                  destination.text());
 }
 
+Status Links::add_local(Ipv4Address address) {
+  TRY(const auto loopback, index_of("lo"));
+  const RoutePtr route(rtnl_route_alloc());
+  const auto target = bytes_of(address, 32);
+  rtnl_route_set_family(route.get(), AF_INET);
+  rtnl_route_set_dst(route.get(), target.get());
+  rtnl_route_set_table(route.get(), RT_TABLE_LOCAL);
+  rtnl_route_set_type(route.get(), RTN_LOCAL);
+  rtnl_route_set_scope(route.get(), RT_SCOPE_HOST);
+  rtnl_nexthop* hop = rtnl_route_nh_alloc();
+  rtnl_route_nh_set_ifindex(hop, static_cast<int>(loopback));
+  rtnl_route_add_nexthop(route.get(), hop);
+  return checked(rtnl_route_add(socket_.get(), route.get(), NLM_F_CREATE | NLM_F_REPLACE), "add address",
+                 address.text());
+}
+
 Result<bool> Links::has_address(std::uint32_t index, Ipv4Address address) {
   TRY(const CachePtr cache,
       cached("addresses", [&](nl_cache** raw) { return rtnl_addr_alloc_cache(socket_.get(), raw); }));

@@ -64,8 +64,19 @@ std::string fabric_ruleset(const std::string& uplink) {
          "table ip caisson {\n  " +
          std::string(kTableMark) +
          "\n"
+         // Each question would take a place among all tracked connections.
+         "  chain arriving {\n"
+         "    type filter hook prerouting priority raw; policy accept;\n"
+         "    iifname \"br-*\" ip daddr { 169.254.169.252, 169.254.169.253 } notrack\n"
+         "  }\n"
+         "  chain answering {\n"
+         "    type filter hook output priority raw; policy accept;\n"
+         "    ip saddr { 169.254.169.252, 169.254.169.253 } notrack\n"
+         "  }\n"
          "  chain incoming {\n"
          "    type filter hook input priority filter; policy drop;\n"
+         "    iifname \"br-*\" ip daddr { 169.254.169.252, 169.254.169.253 } udp dport 53 accept\n"
+         "    iifname \"br-*\" ip daddr { 169.254.169.252, 169.254.169.253 } tcp dport 53 accept\n"
          "  }\n"
          "  chain passing {\n"
          "    type filter hook forward priority filter; policy drop;\n"

@@ -38,7 +38,7 @@ class Nft {
 /// What stands in the listing of a table of ours: its comment.
 inline constexpr const char* kTableMark = "comment \"made by caisson netd\"";
 
-/// The fabric: nothing in, forwarded is only what goes out at `uplink` and its answers; the source there is
+/// The fabric: nothing in but questions to the resolver from segments, forwarded is only what goes out at `uplink` and its answers; the source there is
 /// the uplink's address. Replaces the table in one transaction.
 std::string fabric_ruleset(const std::string& uplink);
 

@@ -90,7 +90,7 @@ class Function(attacks.AttackCase):
             self.attempt(name, send, frames, reason, control)
         for name, address, port, reason in (
                 ("instance metadata", "169.254.169.254", 80, "NO_ROUTE"),
-                ("the resolver", "169.254.169.253", 53, "NO_RESOLVER"),
+                ("the resolver", "169.254.169.253", 54, "NO_RESOLVER"),
                 ("the gateway", "169.254.100.1", PORT, "NO_ROUTE"),
                 ("the host's end of the uplink", "100.64.0.1", 4750, "NO_ROUTE"),
                 ("the host", "192.0.2.1", 4750, "NO_ROUTE"),

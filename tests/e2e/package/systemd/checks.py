@@ -18,8 +18,10 @@ import time
 import zipfile
 
 CARGO = "/cargo"
-SOCKETS = ("caisson-netd.socket", "caisson-attach.socket", "caisson-runnerd.socket")
-DAEMONS = ("caisson-netd.service", "caisson-runnerd.service")
+SOCKETS = ("caisson-netd.socket", "caisson-attach.socket", "caisson-endpoint.socket", "caisson-endpointd.socket",
+           "caisson-runnerd.socket")
+DAEMONS = ("caisson-netd.service", "caisson-endpointd.service", "caisson-runnerd.service")
+UNITS = len(SOCKETS) + len(DAEMONS)
 # What an emulated machine inside of an emulated machine takes: minutes are for the slowest host.
 PATIENCE = 300
 
@@ -103,8 +105,8 @@ def process_of(unit):
 def install():
     run("dpkg", "--force-unsafe-io", "-i", *glob.glob(f"{CARGO}/caisson_*.deb"))
     # Nothing is started.
-    expect(states(*SOCKETS, *DAEMONS), ["inactive"] * 5, "the units after the installation")
-    expect(run("systemctl", "is-enabled", *SOCKETS, *DAEMONS, check=False).split(), ["disabled"] * 5)
+    expect(states(*SOCKETS, *DAEMONS), ["inactive"] * UNITS, "the units after the installation")
+    expect(run("systemctl", "is-enabled", *SOCKETS, *DAEMONS, check=False).split(), ["disabled"] * UNITS)
     for image in os.listdir(f"{CARGO}/images"):
         os.symlink(f"{CARGO}/images/{image}", f"/var/cache/caisson/{image}")
     if "is current" not in run("caisson-images"):
@@ -113,7 +115,7 @@ def install():
 
 def enable():
     run("systemctl", "enable", "--now", *SOCKETS)
-    expect(states(*SOCKETS, *DAEMONS), ["active"] * 3 + ["inactive"] * 2, "the units after `enable --now`")
+    expect(states(*SOCKETS, *DAEMONS), ["active"] * len(SOCKETS) + ["inactive"] * len(DAEMONS), "the units after `enable --now`")
 
 
 def netd_starts_when_asked():
@@ -214,6 +216,22 @@ def runnerd_starts_when_asked():
                               check=False).returncode == 0, wanted, f"whether runnerd may read {path}")
 
 
+def endpointd_starts_when_asked():
+    """And answers a member: past the filter on addresses that netd's unit has for its sockets."""
+    health = ask("endpointd.sock", "GET", "/healthz")
+    expect((health["status"], health["netd"]), ("ok", "connected"), "endpointd's health")
+    process = check_daemon("caisson-endpointd.service", set())
+    expect(set(process["Uid"].split()), {run("id", "-u", "caisson-endpointd").strip()}, "endpointd's user")
+    heard = run("ip", "netns", "exec", "a", "python3", "-c",
+                "import socket\n"
+                "here = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                "here.settimeout(60)\n"
+                "name = b'\\x0cip-10-0-1-11\\x03ec2\\x08internal\\0'\n"
+                "here.sendto(b'ab\\x01\\0\\0\\x01' + bytes(6) + name + b'\\0\\x01\\0\\x01', ('169.254.169.253', 53))\n"
+                "print(socket.inet_ntoa(here.recv(512)[-4:]))")
+    expect(heard, "10.0.1.11\n", "what the resolver answers a member")
+
+
 def start_function(network):
     """A function's microVM, as far as an emulated machine within an emulated machine gets in a minute: its QEMU runs the
     guest, in all that the unit and runnerd put around it. What it does when it has booted is for other tests."""
@@ -265,12 +283,13 @@ def restart(unit):
     run("systemctl", "restart", unit)
     if show(unit, "MainPID")["MainPID"] == before:
         raise AssertionError(f"{unit} has not been restarted")
-    expect(states(*SOCKETS, *DAEMONS), ["active"] * 5, f"the units after the restart of {unit}")
+    expect(states(*SOCKETS, *DAEMONS), ["active"] * UNITS, f"the units after the restart of {unit}")
 
 
 def check_ratings():
     """As systemd rates what the units leave to their processes; 0: nothing, 10: all."""
-    for unit, most in (("caisson-netd.service", 3.3), ("caisson-runnerd.service", 3.8), ("caisson-fabric.service", 3.9)):
+    for unit, most in (("caisson-netd.service", 3.3), ("caisson-endpointd.service", 2.0),
+                       ("caisson-runnerd.service", 3.8), ("caisson-fabric.service", 3.9)):
         text = run("systemd-analyze", "security", "--no-pager", unit, check=False)
         rating = float(re.search(r"Overall exposure level.*: (\d+\.\d+)", text)[1])
         print(f"         {unit}: {rating}")
@@ -289,20 +308,21 @@ def check_journal():
 
 def stop():
     run("systemctl", "stop", *SOCKETS, *DAEMONS)
-    expect(states(*SOCKETS, *DAEMONS), ["inactive"] * 5, "the units after the stop")
-    expect(processes("netd", "runnerd", "qemu-system", "caisson"), [], "the processes after the stop")
+    expect(states(*SOCKETS, *DAEMONS), ["inactive"] * UNITS, "the units after the stop")
+    expect(processes("netd", "endpointd", "runnerd", "qemu-system", "caisson"), [], "the processes after the stop")
 
 
 def purge():
     run("dpkg", "--purge", "caisson")
     for path in ("/run/netns/caisson", "/sys/fs/bpf/caisson", "/var/lib/caisson", "/var/cache/caisson", "/run/caisson",
                  "/etc/default/caisson", *glob.glob("/etc/systemd/system/*/caisson*"),
-                 *glob.glob("/sys/fs/cgroup/**/*caisson-[nr]*", recursive=True)):
+                 *glob.glob("/sys/fs/cgroup/**/*caisson-[ner]*", recursive=True)):
         if os.path.exists(path):
             raise AssertionError(f"{path} is left")
     expect(run("nft", "list", "tables").strip(), "", "the nft tables")
     expect(sorted(os.listdir("/sys/class/net")), NETWORK_DEVICES, "the network devices")
-    for kind, name in (("group", "caisson"), ("group", "caisson-runnerd"), ("passwd", "caisson-runnerd")):
+    for kind, name in (("group", "caisson"), ("group", "caisson-runnerd"), ("passwd", "caisson-runnerd"),
+                       ("passwd", "caisson-endpointd")):
         expect(run("getent", kind, name, check=False), "", f"the {kind} {name}")
     expect(run("systemctl", "list-units", "--all", "--plain", "--no-legend", "caisson-*.s*").strip(), UNIT_OF_TEST,
            "systemd's units of ours")
@@ -322,6 +342,8 @@ def main():
     network.check()
     network.check_record()
     network.check_model()
+    step("a request starts endpointd")
+    endpointd_starts_when_asked()
     step("a request starts runnerd")
     runnerd_starts_when_asked()
     step("a function's microVM runs")

@@ -1,0 +1,99 @@
+#include "netd/client/endpoint_client.hh"
+
+#include <sys/socket.h>
+
+#include "netd/client/channel.hh"
+
+namespace caisson::netd {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::chrono::seconds kReplyTimeout{3};
+
+Result<bool> flag(const std::string& operation, const Json& object, const char* name) {
+  const Json* found = member(object, name, Json::value_t::boolean);
+  if (found == nullptr) return protocol_error(operation, std::string("lacks the flag ") + name);
+  return found->get<bool>();
+}
+
+Result<Ipv4Address> address(const std::string& operation, const Json& object, const char* name) {
+  TRY(const auto value, number(operation, object, name));
+  return Ipv4Address{static_cast<std::uint32_t>(value)};
+}
+
+Result<std::vector<std::string>> texts(const std::string& operation, const Json& object, const char* name) {
+  const Json* list = member(object, name, Json::value_t::array);
+  if (list == nullptr) return protocol_error(operation, std::string("lacks the list ") + name);
+  std::vector<std::string> all;
+  for (const Json& item : *list) {
+    if (!item.is_string()) return protocol_error(operation, std::string("has no texts in ") + name);
+    all.push_back(item.get<std::string>());
+  }
+  return all;
+}
+
+}  // namespace
+
+struct EndpointClient::Impl : Channel {
+  using Channel::Channel;
+};
+
+EndpointClient::EndpointClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+EndpointClient::~EndpointClient() = default;
+
+Result<std::unique_ptr<EndpointClient>> EndpointClient::connect(const std::string& path) {
+  TRY(Fd socket, connect_to(path));
+  return std::unique_ptr<EndpointClient>(
+      new EndpointClient(std::make_unique<Impl>(std::move(socket), kReplyTimeout)));
+}
+
+Result<std::vector<FabricSocket>> EndpointClient::sockets() {
+  const std::string op = "Sockets";
+  TRY(Reply reply, impl_->request({{"op", op}}));
+  TRY(const auto names, texts(op, reply.members, "names"));
+  if (names.size() != reply.descriptors.size()) return protocol_error(op, "names other descriptors");
+  std::vector<FabricSocket> sockets;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    sockets.push_back({.name = names[i], .socket = std::move(reply.descriptors[i])});
+  }
+  return sockets;
+}
+
+Result<FabricClient> EndpointClient::resolve(Ipv4Address identity, std::uint16_t port) {
+  const std::string op = "ResolveClient";
+  TRY(const Reply reply, impl_->request({{"op", op}, {"address", identity.value}, {"port", port}}));
+  const Json& members = reply.members;
+  FabricClient client;
+  TRY(client.account, text(op, members, "account"));
+  TRY(client.vpc, text(op, members, "vpc"));
+  TRY(client.subnet, text(op, members, "subnet"));
+  TRY(client.eni, text(op, members, "eni"));
+  TRY(client.address, address(op, members, "private_address"));
+  TRY(client.managed, flag(op, members, "managed"));
+  TRY(client.dns_support, flag(op, members, "dns_support"));
+  TRY(const auto base, address(op, members, "cidr_base"));
+  TRY(const auto length, number(op, members, "cidr_length"));
+  if (length > 32) return protocol_error(op, "has no block of a VPC");
+  client.vpc_cidr = Ipv4Cidr(base, static_cast<int>(length));
+  TRY(client.users, texts(op, members, "users"));
+  if (members.contains("slot")) {
+    TRY(const auto slot, number(op, members, "slot"));
+    client.slot = static_cast<std::uint32_t>(slot);
+  }
+  return client;
+}
+
+Result<bool> EndpointClient::has_address(const std::string& vpc, Ipv4Address address) {
+  const std::string op = "FindAddress";
+  TRY(const Reply reply, impl_->request({{"op", op}, {"vpc", vpc}, {"address", address.value}}));
+  return flag(op, reply.members, "found");
+}
+
+bool EndpointClient::is_over() const {
+  const std::lock_guard lock(impl_->turn);
+  char none = 0;
+  return ::recv(impl_->socket.get(), &none, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+}  // namespace caisson::netd
