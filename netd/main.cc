@@ -16,6 +16,7 @@
 #include "base/log.hh"
 #include "base/service.hh"
 #include "netd/api/server.hh"
+#include "netd/api/services.hh"
 #include "netd/attach/server.hh"
 #include "netd/core/daemon.hh"
 #include "netd/endpoint/requests.hh"
@@ -42,6 +43,15 @@ Status listen_tcp(api::Server& server, const std::string& text) {
   }
   TRYV(server.http().listen_tcp(text.substr(0, colon), static_cast<std::uint16_t>(std::stoul(port))));
   return ok();
+}
+
+/// Where the services' documents say that they are reached.
+std::vector<kernel::OpenService> open_services() {
+  std::vector<kernel::OpenService> services;
+  for (const auto& service : api::known_services()) {
+    services.push_back({service.cidrs, service.ports});
+  }
+  return services;
 }
 
 std::string path_of(const Fd& socket) {
@@ -129,7 +139,8 @@ Status run(Options options) {
   const unsigned endpoint_uid = owner_of(listeners.endpoint, options.endpoint_uid);
   TRYV(drop_privileges());
   TRY(auto store, core::Store::open(options.state_dir + "/netd.db"));
-  TRY(auto fabric, core::Fabric::open({.instance = options.instance, .slots = options.slots}));
+  TRY(auto fabric, core::Fabric::open(
+                       {.instance = options.instance, .slots = options.slots, .services = open_services()}));
   TRY(auto daemon, core::Daemon::start(std::move(store), std::move(fabric),
                                        options.state_dir + "/sealing.key", options.compact_after));
   const auto attachments =

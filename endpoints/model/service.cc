@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/id.hh"
 #include "base/strict_json.hh"
 
 namespace caisson::endpoints {
@@ -105,6 +106,21 @@ Result<std::vector<std::uint16_t>> read_ports(const Json& json) {
   return read;
 }
 
+Status read_prefix_list(const Json& json, Service& service) {
+  const Json list = json.value("PrefixList", Json());
+  TRYV(check_members(list, {"Id", "Cidrs"}));
+  TRY(service.prefix_list, text_of(list, "Id"));
+  if (!is_well_formed_id(service.prefix_list, "pl")) return wrong("the Id of PrefixList must be pl-...");
+  TRY(const auto cidrs, texts_of(list, "Cidrs"));
+  for (const std::string& text : cidrs) {
+    const auto cidr = Ipv4Cidr::parse(text);
+    if (!cidr) return wrong("all Cidrs of PrefixList must be IPv4 blocks");
+    service.cidrs.push_back(*cidr);
+  }
+  if (service.cidrs.empty()) return wrong("its PrefixList needs Cidrs");
+  return ok();
+}
+
 constexpr std::size_t kMaxDepth = 8;
 
 }  // namespace
@@ -114,12 +130,14 @@ Result<Service> parse_service(std::string_view document, const std::string& regi
   const auto parsed = parse_strictly(document, kMaxDepth, refusal);
   if (!parsed) return wrong(refusal.why);
   const Json& json = *parsed;
-  TRYV(check_members(json, {"Name", "ServiceName", "SigningName", "Hosts", "Ports", "Requests", "Operations",
-                            "Parameters", "TargetPrefix", "Resource", "NameMembers", "NameKeysOf"}));
+  TRYV(check_members(
+      json, {"Name", "ServiceName", "PrefixList", "SigningName", "Hosts", "Ports", "Requests", "Operations",
+             "Parameters", "TargetPrefix", "Resource", "NameMembers", "NameKeysOf"}));
   Service service;
   TRY(service.name, text_of(json, "Name"));
   TRY(const auto service_name, text_of(json, "ServiceName"));
   service.service_name = in_region(service_name, region);
+  TRYV(read_prefix_list(json, service));
   TRY(service.signing_name, text_of(json, "SigningName"));
   TRY(const auto hosts, texts_of(json, "Hosts"));
   for (const std::string& host : hosts)

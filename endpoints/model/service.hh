@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ipv4.hh"
 #include "base/result.hh"
 
 namespace caisson::endpoints {
@@ -41,9 +42,11 @@ struct JsonRequests {
 };
 
 struct Service {
-  std::string name;          ///< "s3", of actions too
-  std::string service_name;  ///< "com.amazonaws.us-east-1.s3"
-  std::string signing_name;  ///< of Signature Version 4
+  std::string name;             ///< "s3", of actions too
+  std::string service_name;     ///< "com.amazonaws.us-east-1.s3"
+  std::string prefix_list;      ///< "pl-" and 8 or 17 digits: what route tables call the addresses
+  std::vector<Ipv4Cidr> cidrs;  ///< of the prefix list: where the service is reached
+  std::string signing_name;     ///< of Signature Version 4
   std::vector<std::string>
       hosts;  ///< lower case; "*.x" is any name below x, and the part before is the bucket
   std::vector<std::uint16_t> ports;

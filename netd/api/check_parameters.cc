@@ -5,7 +5,6 @@
 namespace caisson::netd::api {
 namespace {
 
-constexpr std::size_t kLongestString = 4096;
 constexpr std::size_t kLongestList = 1000;
 
 Error invalid_type(const std::string& path, const char* expected) {
@@ -18,10 +17,12 @@ bool is_control(char c) {
   return (byte < 0x20 && c != '\t' && c != '\n' && c != '\r') || byte == 0x7f;
 }
 
-Status check_string(const Json& value, const std::string& path) {
+Status check_string(const Json& value, const std::string& path, std::size_t longest) {
   if (!value.is_string()) return invalid_type(path, "a string");
   const auto& text = value.get_ref<const std::string&>();
-  if (text.size() > kLongestString) return invalid_type(path, "a string of at most 4096 bytes");
+  if (text.size() > longest) {
+    return invalid_type(path, ("a string of at most " + std::to_string(longest) + " bytes").c_str());
+  }
   if (std::any_of(text.begin(), text.end(), is_control)) {
     return invalid_type(path, "a string without control characters");
   }
@@ -47,7 +48,7 @@ Status check_members(const std::vector<Member>& members, const Json& value, cons
 Status check_shape(const Shape& shape, const Json& value, const std::string& path) {
   switch (shape.type) {
     case Shape::Type::kString:
-      return check_string(value, path);
+      return check_string(value, path, shape.longest);
     case Shape::Type::kInteger:
       return check_integer(value, path);
     case Shape::Type::kBoolean:

@@ -11,7 +11,8 @@ namespace {
 
 std::vector<Operation> build() {
   std::vector<Operation> all;
-  for (auto part : {vpc_operations, subnet_operations, route_table_operations, network_acl_operations,
+  for (auto part : {vpc_operations, subnet_operations, route_table_operations, route_operations,
+                    vpc_endpoint_operations, prefix_list_operations, network_acl_operations,
                     security_group_operations, security_group_rule_operations, network_interface_operations,
                     tag_operations, function_interface_operations, account_operations}) {
     for (auto& operation : part())

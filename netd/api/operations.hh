@@ -20,6 +20,7 @@ struct Shape {
   Type type = Type::kString;
   std::vector<struct Member> members;  ///< kStructure
   std::vector<Shape> item;             ///< kList: exactly one
+  std::size_t longest = 4096;          ///< kString: bytes
 };
 
 struct Member {

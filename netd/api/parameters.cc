@@ -60,14 +60,17 @@ Error malformed_id(std::string_view prefix, const std::string& text) {
     std::string_view prefix;
     const char* code;
   };
-  static constexpr std::array<Code, 8> kCodes{{{"vpc", "InvalidVpcID.Malformed"},
-                                               {"subnet", "InvalidSubnetID.Malformed"},
-                                               {"sg", "InvalidGroupId.Malformed"},
-                                               {"sgr", "InvalidSecurityGroupRuleId.Malformed"},
-                                               {"eni", "InvalidNetworkInterfaceID.Malformed"},
-                                               {"eni-attach", "InvalidAttachmentID.Malformed"},
-                                               {"rtb", "InvalidRouteTableID.Malformed"},
-                                               {"acl", "InvalidNetworkAclID.Malformed"}}};
+  static constexpr std::array<Code, 11> kCodes{{{"vpc", "InvalidVpcID.Malformed"},
+                                                {"subnet", "InvalidSubnetID.Malformed"},
+                                                {"sg", "InvalidGroupId.Malformed"},
+                                                {"sgr", "InvalidSecurityGroupRuleId.Malformed"},
+                                                {"eni", "InvalidNetworkInterfaceID.Malformed"},
+                                                {"eni-attach", "InvalidAttachmentID.Malformed"},
+                                                {"rtb", "InvalidRouteTableID.Malformed"},
+                                                {"rtbassoc", "InvalidAssociationID.Malformed"},
+                                                {"vpce", "InvalidVpcEndpointId.Malformed"},
+                                                {"pl", "InvalidPrefixListID.Malformed"},
+                                                {"acl", "InvalidNetworkAclID.Malformed"}}};
   const char* code = "InvalidID";
   for (const auto& candidate : kCodes) {
     if (candidate.prefix == prefix) code = candidate.code;
@@ -90,6 +93,21 @@ Result<vpc::NetworkInterfaceId> network_interface_id(const Json& parameters, con
 }
 Result<vpc::AttachmentId> attachment_id(const Json& parameters, const char* member) {
   return id_of<vpc::AttachmentId>(parameters.at(member).get<std::string>());
+}
+Result<vpc::RouteTableId> route_table_id(const Json& parameters, const char* member) {
+  return id_of<vpc::RouteTableId>(parameters.at(member).get<std::string>());
+}
+Result<vpc::RouteTableAssociationId> route_table_association_id(const Json& parameters, const char* member) {
+  return id_of<vpc::RouteTableAssociationId>(parameters.at(member).get<std::string>());
+}
+Result<vpc::VpcEndpointId> vpc_endpoint_id(const Json& parameters, const char* member) {
+  return id_of<vpc::VpcEndpointId>(parameters.at(member).get<std::string>());
+}
+Result<std::vector<vpc::RouteTableId>> route_table_ids(const Json& parameters, const char* member) {
+  return ids_of<vpc::RouteTableId>(list_or_empty(parameters, member));
+}
+Result<std::vector<vpc::VpcEndpointId>> vpc_endpoint_ids(const Json& parameters, const char* member) {
+  return ids_of<vpc::VpcEndpointId>(list_or_empty(parameters, member));
 }
 Result<std::vector<vpc::SubnetId>> subnet_ids(const Json& parameters, const char* member) {
   return ids_of<vpc::SubnetId>(list_or_empty(parameters, member));

@@ -32,6 +32,11 @@ Result<vpc::SubnetId> subnet_id(const Json& parameters, const char* member);
 Result<vpc::SecurityGroupId> security_group_id(const Json& parameters, const char* member);
 Result<vpc::NetworkInterfaceId> network_interface_id(const Json& parameters, const char* member);
 Result<vpc::AttachmentId> attachment_id(const Json& parameters, const char* member);
+Result<vpc::RouteTableId> route_table_id(const Json& parameters, const char* member);
+Result<vpc::RouteTableAssociationId> route_table_association_id(const Json& parameters, const char* member);
+Result<vpc::VpcEndpointId> vpc_endpoint_id(const Json& parameters, const char* member);
+Result<std::vector<vpc::RouteTableId>> route_table_ids(const Json& parameters, const char* member);
+Result<std::vector<vpc::VpcEndpointId>> vpc_endpoint_ids(const Json& parameters, const char* member);
 Result<std::vector<vpc::SubnetId>> subnet_ids(const Json& parameters, const char* member);
 Result<std::vector<vpc::SecurityGroupId>> security_group_ids(const Json& parameters, const char* member);
 Result<std::vector<vpc::SecurityGroupRuleId>> security_group_rule_ids(const Json& parameters,

@@ -5,6 +5,9 @@ namespace caisson::netd::api {
 Shape string_shape() {
   return {.type = Shape::Type::kString};
 }
+Shape document_shape() {
+  return {.type = Shape::Type::kString, .longest = 65536};
+}
 Shape integer_shape() {
   return {.type = Shape::Type::kInteger};
 }

@@ -9,6 +9,8 @@
 namespace caisson::netd::api {
 
 Shape string_shape();
+/// With room for a policy, whose own limit its parser knows.
+Shape document_shape();
 Shape integer_shape();
 Shape boolean_shape();
 Shape list_of(Shape item);

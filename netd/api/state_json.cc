@@ -9,7 +9,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
+constexpr int kFirstWithEndpoints = 2;
 
 // Each resource is taken apart by a structured binding: a member that is added to it does not compile here until it is
 // stored, too.
@@ -60,16 +61,23 @@ Json json_of(const vpc::Vpc& resource) {
 }
 
 Json json_of(const vpc::Subnet& resource) {
-  const auto& [id, account, vpc, number, cidr, zone, tags] = resource;
-  return {{"Id", id.text()},     {"Account", account.text},  {"Vpc", vpc.text()},      {"Number", number},
-          {"Cidr", cidr.text()}, {"AvailabilityZone", zone}, {"Tags", tags_json(tags)}};
+  const auto& [id, account, vpc, number, cidr, zone, tags, route_table] = resource;
+  Json made{{"Id", id.text()},     {"Account", account.text},  {"Vpc", vpc.text()},      {"Number", number},
+            {"Cidr", cidr.text()}, {"AvailabilityZone", zone}, {"Tags", tags_json(tags)}};
+  if (route_table) {
+    const auto& [association, table] = *route_table;
+    made["RouteTable"] = {{"Association", association.text()}, {"Id", table.text()}};
+  }
+  return made;
 }
 
 Json json_of(const vpc::RouteTable& resource) {
   const auto& [id, account, vpc, number, routes, tags] = resource;
   Json list = Json::array();
-  for (const auto& [destination, target] : routes) {
-    list.push_back({{"Destination", destination.text()}, {"Target", static_cast<int>(target)}});
+  for (const auto& [destination, target, interface] : routes) {
+    Json route{{"Destination", destination.text()}, {"Target", static_cast<int>(target)}};
+    if (interface) route["Interface"] = interface->text();
+    list.push_back(std::move(route));
   }
   return {{"Id", id.text()},  {"Account", account.text},   {"Vpc", vpc.text()},
           {"Number", number}, {"Routes", std::move(list)}, {"Tags", tags_json(tags)}};
@@ -139,6 +147,18 @@ Json json_of(const vpc::NetworkInterface& resource) {
                           {"AttachTime", attach_time}};
   }
   return made;
+}
+
+Json json_of(const vpc::VpcEndpoint& resource) {
+  const auto& [id, account, vpc, service, route_tables, policy, created, tags] = resource;
+  return {{"Id", id.text()},
+          {"Account", account.text},
+          {"Vpc", vpc.text()},
+          {"Service", service},
+          {"RouteTables", ids_json(route_tables)},
+          {"Policy", policy},
+          {"Created", created},
+          {"Tags", tags_json(tags)}};
 }
 
 template <class Table>
@@ -241,13 +261,19 @@ vpc::Vpc vpc_of(const Row& row) {
 }
 
 vpc::Subnet subnet_of(const Row& row) {
-  return {.id = row.parsed<vpc::SubnetId>("Id"),
-          .account = row.account(),
-          .vpc = row.parsed<vpc::VpcId>("Vpc"),
-          .number = row.number<std::uint32_t>("Number"),
-          .cidr = row.parsed<Ipv4Cidr>("Cidr"),
-          .availability_zone = row.text("AvailabilityZone"),
-          .tags = row.tags()};
+  vpc::Subnet made{.id = row.parsed<vpc::SubnetId>("Id"),
+                   .account = row.account(),
+                   .vpc = row.parsed<vpc::VpcId>("Vpc"),
+                   .number = row.number<std::uint32_t>("Number"),
+                   .cidr = row.parsed<Ipv4Cidr>("Cidr"),
+                   .availability_zone = row.text("AvailabilityZone"),
+                   .tags = row.tags()};
+  if (row.has("RouteTable")) {
+    const Row table = row.row("RouteTable");
+    made.route_table = {.id = table.parsed<vpc::RouteTableAssociationId>("Association"),
+                        .table = table.parsed<vpc::RouteTableId>("Id")};
+  }
+  return made;
 }
 
 vpc::RouteTable route_table_of(const Row& row) {
@@ -260,6 +286,8 @@ vpc::RouteTable route_table_of(const Row& row) {
   row.each("Routes", [&](const Row& route) {
     made.routes.push_back(
         {route.parsed<Ipv4Cidr>("Destination"), static_cast<vpc::RouteTarget>(route.number<int>("Target"))});
+    if (route.has("Interface"))
+      made.routes.back().interface = route.parsed<vpc::NetworkInterfaceId>("Interface");
   });
   return made;
 }
@@ -340,6 +368,20 @@ vpc::NetworkInterface network_interface_of(const Row& row) {
   return made;
 }
 
+vpc::VpcEndpoint vpc_endpoint_of(const Row& row) {
+  vpc::VpcEndpoint made{.id = row.parsed<vpc::VpcEndpointId>("Id"),
+                        .account = row.account(),
+                        .vpc = row.parsed<vpc::VpcId>("Vpc"),
+                        .service = row.text("Service"),
+                        .route_tables = {},
+                        .policy = row.text("Policy"),
+                        .created = row.text("Created"),
+                        .tags = row.tags()};
+  row.each("RouteTables",
+           [&](const Row& table) { made.route_tables.insert(table.parse<vpc::RouteTableId>(table.self())); });
+  return made;
+}
+
 void read_accounts(const Row& stored, vpc::State& state) {
   state.accounts.clear();
   stored.each("Accounts", [&](const Row& row) {
@@ -363,6 +405,8 @@ void read_resources(const Row& stored, vpc::State& state) {
   stored.each("SecurityGroups", [&](const Row& row) { put(state, security_group_of(row)); });
   stored.each("SecurityGroupRules", [&](const Row& row) { put(state, rule_of(row)); });
   stored.each("NetworkInterfaces", [&](const Row& row) { put(state, network_interface_of(row)); });
+  if (stored.number<int>("Version") >= kFirstWithEndpoints)
+    stored.each("VpcEndpoints", [&](const Row& row) { put(state, vpc_endpoint_of(row)); });
   stored.each("ManagedSubnets", [&](const Row& row) {
     state.managed_subnets.insert_or_assign(row.account(), row.parsed<vpc::SubnetId>("Subnet"));
   });
@@ -375,8 +419,8 @@ void read_resources(const Row& stored, vpc::State& state) {
 
 Json encode_state(const vpc::State& state) {
   const auto& [accounts, access_keys, vpcs, subnets, route_tables, network_acls, security_groups,
-               security_group_rules, network_interfaces, managed_subnets, client_tokens, next_number,
-               access_key_revision, quotas, index] = state;
+               security_group_rules, network_interfaces, vpc_endpoints, managed_subnets, client_tokens,
+               next_number, access_key_revision, quotas, services, index] = state;
   Json managed = Json::array();
   for (const auto& [account, subnet] : managed_subnets) {
     managed.push_back({{"Account", account.text}, {"Subnet", subnet.text()}});
@@ -395,6 +439,7 @@ Json encode_state(const vpc::State& state) {
           {"SecurityGroups", table_json(security_groups)},
           {"SecurityGroupRules", table_json(security_group_rules)},
           {"NetworkInterfaces", table_json(network_interfaces)},
+          {"VpcEndpoints", table_json(vpc_endpoints)},
           {"ManagedSubnets", std::move(managed)},
           {"ClientTokens", std::move(tokens)},
           {"NextNumber", next_number},
@@ -405,7 +450,8 @@ Result<vpc::State> decode_state(const Json& stored) {
   bool sound = true;
   const Row row(stored, sound);
   vpc::State state;
-  if (row.number<int>("Version") != kVersion) sound = false;
+  const int version = row.number<int>("Version");
+  if (version < 1 || version > kVersion) sound = false;
   read_accounts(row, state);
   read_resources(row, state);
   state.next_number = row.number<std::uint32_t>("NextNumber");

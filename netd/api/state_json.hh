@@ -8,7 +8,7 @@
 
 namespace caisson::netd::api {
 
-/// All but the quotas, which no command changes, and the index, which follows from the rest.
+/// All but the quotas and the services, which no command changes, and the index, which follows from the rest.
 nlohmann::json encode_state(const vpc::State& state);
 
 /// The State that encode_state() was given. Error InternalError: it is none, or another version wrote it.

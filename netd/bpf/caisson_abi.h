@@ -9,7 +9,7 @@
 #include <linux/types.h>
 
 // Raised with every change of this file: pins of another version are not reused.
-#define CAISSON_ABI_VERSION 5
+#define CAISSON_ABI_VERSION 6
 
 #define CAISSON_ID_SIZE 24  // "eni-" and 17 digits, and a NUL; a multiple of 8
 
@@ -39,29 +39,30 @@
 #define CAISSON_OTHER_PROTOCOLS 0x80
 
 // Why a packet was accepted or dropped: the enumerators, their names and the metric are made of this one list.
-#define CAISSON_REASON_LIST(X)                                                       \
-  X(ACCEPTED)       /* the packet goes on */                                         \
-  X(SEALED)         /* the slot is not attached, or closed for now */                \
-  X(UNKNOWN_PORT)   /* the device is neither slot nor member */                      \
-  X(MALFORMED)      /* shorter than its headers say */                               \
-  X(NOT_IPV4)       /* neither ARP nor IPv4 */                                       \
-  X(IP_OPTIONS)     /* an IPv4 header with options */                                \
-  X(FRAGMENT)       /* a fragment that continues none which passed */                \
-  X(PROTOCOL)       /* from a function: neither TCP, UDP nor ICMP echo */            \
-  X(ICMP_ERROR)     /* ICMP, neither echo nor an error about a tracked flow */       \
-  X(SPOOF)          /* source address or MAC that is not the sender's */             \
-  X(SG_EGRESS)      /* no rule of the sender's groups admits it */                   \
-  X(SG_INGRESS)     /* no rule of the receiver's groups admits it */                 \
-  X(NO_ROUTE)       /* the subnet's route table has no route */                      \
-  X(NO_DESTINATION) /* no network interface has the address */                       \
-  X(FORBIDDEN_EXIT) /* an address that no exit leads to */                           \
-  X(NO_RESOLVER)    /* to the resolver, but not DNS, or it is switched off */        \
-  X(NO_FLOW)        /* to a function, outside of a flow that this very slot began */ \
-  X(PORT_EXHAUSTED) /* no free port in the slot's block */                           \
-  X(CT_FULL)        /* the network interface has its full number of flows */         \
-  X(UNMARKED)       /* to a port, not by our programs */                             \
-  X(CT_ACCOUNT)     /* the account has its share of all flows */                     \
-  X(RESOLVER_LIMIT) /* more to the resolver in a second than EC2 allows */
+#define CAISSON_REASON_LIST(X)                                                          \
+  X(ACCEPTED)       /* the packet goes on */                                            \
+  X(SEALED)         /* the slot is not attached, or closed for now */                   \
+  X(UNKNOWN_PORT)   /* the device is neither slot nor member */                         \
+  X(MALFORMED)      /* shorter than its headers say */                                  \
+  X(NOT_IPV4)       /* neither ARP nor IPv4 */                                          \
+  X(IP_OPTIONS)     /* an IPv4 header with options */                                   \
+  X(FRAGMENT)       /* a fragment that continues none which passed */                   \
+  X(PROTOCOL)       /* from a function: no TCP, UDP, ICMP echo; to a service: no TCP */ \
+  X(ICMP_ERROR)     /* ICMP, neither echo nor an error about a tracked flow */          \
+  X(SPOOF)          /* source address or MAC that is not the sender's */                \
+  X(SG_EGRESS)      /* no rule of the sender's groups admits it */                      \
+  X(SG_INGRESS)     /* no rule of the receiver's groups admits it */                    \
+  X(NO_ROUTE)       /* the subnet's route table has no route */                         \
+  X(NO_DESTINATION) /* no network interface has the address */                          \
+  X(FORBIDDEN_EXIT) /* an address that no exit leads to */                              \
+  X(NO_RESOLVER)    /* to the resolver, but not DNS, or it is switched off */           \
+  X(NO_FLOW)        /* to a function, outside of a flow that this very slot began */    \
+  X(PORT_EXHAUSTED) /* no free port in the slot's block */                              \
+  X(CT_FULL)        /* the network interface has its full number of flows */            \
+  X(UNMARKED)       /* to a port, not by our programs */                                \
+  X(CT_ACCOUNT)     /* the account has its share of all flows */                        \
+  X(RESOLVER_LIMIT) /* more to the resolver in a second than EC2 allows */              \
+  X(BLACKHOLE)      /* the route leads to what takes no packet of others */
 
 enum caisson_reason {
 #define CAISSON_ENUMERATOR(name) CAISSON_##name,
@@ -72,7 +73,12 @@ enum caisson_reason {
 
 enum caisson_direction { CAISSON_EGRESS = 0, CAISSON_INGRESS = 1 };
 enum caisson_action { CAISSON_ACCEPT = 0, CAISSON_REJECT = 1 };
-enum caisson_target { CAISSON_ROUTE_LOCAL = 1, CAISSON_ROUTE_MANAGED = 2 };
+enum caisson_target {
+  CAISSON_ROUTE_LOCAL = 1,
+  CAISSON_ROUTE_MANAGED = 2,
+  CAISSON_ROUTE_BLACKHOLE = 3,
+  CAISSON_ROUTE_ENDPOINT = 4,
+};
 
 // In the maps' BTF these are enumerations, so that `bpftool map dump` prints names; both sides see 32 bits.
 #ifdef __bpf__
@@ -160,6 +166,7 @@ struct caisson_route_key {
 #define CAISSON_ROUTE_FIXED_BITS 32
 struct caisson_route {
   caisson_target_word target;
+  char endpoint[CAISSON_ID_SIZE];  // of CAISSON_ROUTE_ENDPOINT: its id, or "managed"
 };
 
 // resolvers: key the VPC's number. No entry: nobody serves it.
@@ -282,6 +289,8 @@ struct caisson_audit {
 #endif
   char eni[CAISSON_ID_SIZE];
   char rule[CAISSON_ID_SIZE];
+  char
+      endpoint[CAISSON_ID_SIZE];  // through which it went to a service, or "managed"; also of the last packet
 };
 #define CAISSON_AUDIT_ENTRIES 131072
 
@@ -340,12 +349,13 @@ CAISSON_SIZE(caisson_rule_key, 24);
 CAISSON_SIZE(caisson_route_key, 12);
 CAISSON_SIZE(caisson_resolver, 8);
 CAISSON_SIZE(caisson_rate, 16);
+CAISSON_SIZE(caisson_route, 28);
 CAISSON_SIZE(caisson_flow_key, 16);
 CAISSON_SIZE(caisson_conntrack, 56);
 CAISSON_SIZE(caisson_fragment_key, 8);
 CAISSON_SIZE(caisson_fragment, 32);
 CAISSON_SIZE(caisson_audit_key, 20);
-CAISSON_SIZE(caisson_audit, 88);
+CAISSON_SIZE(caisson_audit, 112);
 CAISSON_SIZE(caisson_drop_key, 8);
 CAISSON_SIZE(caisson_drop, 24);
 #undef CAISSON_SIZE

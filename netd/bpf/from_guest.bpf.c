@@ -142,11 +142,11 @@ static __always_inline int is_forbidden(const __u8* address) {
   return bpf_map_lookup_elem(&forbidden, &key) != 0;
 }
 
-static __always_inline __u32 route_of(const struct caisson_eni* eni, const __u8* destination) {
+static __always_inline const struct caisson_route* route_of(const struct caisson_eni* eni,
+                                                            const __u8* destination) {
   struct caisson_route_key key = {.prefix_bits = CAISSON_ROUTE_FIXED_BITS + 32, .subnet = eni->subnet};
   __builtin_memcpy(key.address, destination, 4);
-  const struct caisson_route* route = bpf_map_lookup_elem(&routes, &key);
-  return route ? route->target : 0;
+  return bpf_map_lookup_elem(&routes, &key);
 }
 
 static __always_inline void identity_of(const struct caisson_eni* eni, __u8* address) {
@@ -163,6 +163,7 @@ static __always_inline int to_stack(struct __sk_buff* skb, const struct sender* 
 }
 
 struct way {
+  const struct caisson_route* route;  // NULL: there is none
   __u32 target;
   __u32 port;
   __u8 mac[6];
@@ -170,16 +171,27 @@ struct way {
 
 static __noinline int find_way(const struct sender* sender, const struct packet* packet, __u16 target_port,
                                struct way* way) {
-  way->target = route_of(sender->eni, packet->destination);
+  const struct caisson_route* route = route_of(sender->eni, packet->destination);
+  way->route = route;
+  if (!route) return CAISSON_NO_ROUTE;
+  way->target = route->target;
   if (way->target == CAISSON_ROUTE_LOCAL) {
     return find_port(sender, packet, target_port, way->mac, &way->port);
   }
-  if (way->target != CAISSON_ROUTE_MANAGED) return CAISSON_NO_ROUTE;
+  if (way->target == CAISSON_ROUTE_ENDPOINT) {
+    // An error is about a tracked flow, which is TCP's.
+    return packet->protocol == IPPROTO_TCP || packet->is_error ? CAISSON_ACCEPTED : CAISSON_PROTOCOL;
+  }
+  if (way->target != CAISSON_ROUTE_MANAGED) return CAISSON_BLACKHOLE;
   return is_forbidden(packet->destination) ? CAISSON_FORBIDDEN_EXIT : CAISSON_ACCEPTED;
 }
 
+static __always_inline int leads_to_stack(const struct way* way) {
+  return way->target == CAISSON_ROUTE_MANAGED || way->target == CAISSON_ROUTE_ENDPOINT;
+}
+
 static __always_inline int send(struct __sk_buff* skb, const struct sender* sender, const struct way* way) {
-  if (way->target == CAISSON_ROUTE_MANAGED) return to_stack(skb, sender);
+  if (leads_to_stack(way)) return to_stack(skb, sender);
   set_macs(skb, way->mac);
   skb->mark = CAISSON_MARK | sender->key.vpc;
   return bpf_redirect(way->port, 0);
@@ -228,12 +240,12 @@ static __always_inline int forward(struct __sk_buff* skb, const struct sender* s
   if (reason == CAISSON_ACCEPTED && !tracked) {
     reason = begin_flow(sender, packet, rule, inner_port, entry != 0);
   }
-  verdict(skb, packet, sender->eni, CAISSON_EGRESS, reason, rule);
+  verdict_on(skb, packet, sender->eni, CAISSON_EGRESS, reason, rule, way.route);
   if (reason != CAISSON_ACCEPTED) return TC_ACT_SHOT;
   if (tracked) refresh(tracked, packet, CAISSON_EGRESS);
   const __u8* said = sender->slot ? guest : packet->source;
   note_first_fragment(packet, said, skb->ifindex, CAISSON_FRAGMENTS_OUT, epoch_of(sender));
-  if (way.target == CAISSON_ROUTE_MANAGED) {
+  if (leads_to_stack(&way)) {
     __u8 identity[4];
     identity_of(sender->eni, identity);
     if (sender->slot) {
@@ -357,11 +369,11 @@ static __always_inline int forward_error(struct __sk_buff* skb, const struct sen
     return drop(skb, CAISSON_ICMP_ERROR);
   }
   reason = find_way(sender, packet, answer.destination_port, &way);
-  verdict(skb, packet, sender->eni, CAISSON_EGRESS, reason, rule_of(entry));
+  verdict_on(skb, packet, sender->eni, CAISSON_EGRESS, reason, rule_of(entry), way.route);
   if (reason) return TC_ACT_SHOT;
   __u8 outer[4];
   __builtin_memcpy(outer, sender->key.address, 4);
-  if (way.target == CAISSON_ROUTE_MANAGED) identity_of(sender->eni, outer);
+  if (leads_to_stack(&way)) identity_of(sender->eni, outer);
   end.address_after = word_of(outer);
   end.port_after = bpf_htons(answer.source_port);
   rewrite_quoted(skb, &end);

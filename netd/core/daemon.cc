@@ -11,6 +11,7 @@
 
 #include "base/request_scope.hh"
 #include "netd/api/operations.hh"
+#include "netd/api/services.hh"
 #include "netd/api/stamped_json.hh"
 #include "netd/api/state_json.hh"
 #include "netd/core/inspections.hh"
@@ -136,6 +137,7 @@ Status Daemon::replay() {
     }
     state = std::move(read).value();
   }
+  state.services = api::known_services();
   std::size_t number = 0;
   for (const auto& record : records) {
     auto applied = replay_one(state, record);

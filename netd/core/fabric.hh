@@ -24,8 +24,9 @@ namespace caisson::netd::core {
 struct FabricOptions {
   std::string instance;  ///< "" for the default one
   std::uint32_t slots = 16;
-  Ipv4Address host_address{0x64400001};    ///< 100.64.0.1, the host's end of the uplink
-  Ipv4Address fabric_address{0x64400002};  ///< its other end, in the same /30
+  Ipv4Address host_address{0x64400001};            ///< 100.64.0.1, the host's end of the uplink
+  Ipv4Address fabric_address{0x64400002};          ///< its other end, in the same /30
+  std::vector<kernel::OpenService> services = {};  ///< whose addresses are the fabric's own
 };
 
 /// "caisson" or "caisson-INSTANCE".
@@ -94,6 +95,7 @@ class Fabric {
                     std::string& listing);
   Status make_exit();
   Status make_resolver();
+  Status make_services();
   Status make_uplink_veth();
   Status make_uplink();
   Status make_host_table();

@@ -35,9 +35,10 @@ bool Fabric::is_part(const std::string& name) const {
 }
 
 Status Fabric::make_parts() {
-  TRYV(make_table(nft_, kFabricTable, kernel::fabric_ruleset(kUplink), fabric_table_));
+  TRYV(make_table(nft_, kFabricTable, kernel::fabric_ruleset(kUplink, options_.services), fabric_table_));
   TRYV(make_exit());
   TRYV(make_resolver());
+  TRYV(make_services());
   TRYV(make_uplink());
   TRYV(make_taps());
   return remove_surplus_taps();
@@ -91,7 +92,7 @@ std::array<Ipv4Address, 2> resolver_addresses() {
 /// Routes and not addresses of a device: the stack would take one of these for the source of its own errors.
 Status Fabric::make_resolver() {
   for (const auto address : resolver_addresses()) {
-    TRYV(links_.add_local(address));
+    TRYV(links_.add_local(Ipv4Cidr(address, 32)));
   }
   if (!service_sockets_.empty()) return ok();
   return kernel::in_netns(netns_, [&]() -> Status {
@@ -100,6 +101,16 @@ Status Fabric::make_resolver() {
     TRY(service_sockets_, open_service_sockets());
     return ok();
   });
+}
+
+/// Routes and not addresses of a device: a prefix list has thousands.
+Status Fabric::make_services() {
+  for (const auto& service : options_.services) {
+    for (const auto& cidr : service.cidrs) {
+      TRYV(links_.add_local(cidr));
+    }
+  }
+  return ok();
 }
 
 /// The two ends of the uplink, and what of it is not as it should be.
@@ -203,10 +214,11 @@ Status Fabric::remove_surplus_taps() {
 Status Fabric::repair(const std::string& part) {
   if (part == "exit") return make_exit();
   if (part == "resolver") return make_resolver();
+  if (part == "services") return make_services();
   if (part == "uplink") return make_uplink();
   if (part == "table-host") return make_host_table();
   if (part == "table-fabric") {
-    return make_table(nft_, kFabricTable, kernel::fabric_ruleset(kUplink), fabric_table_);
+    return make_table(nft_, kFabricTable, kernel::fabric_ruleset(kUplink, options_.services), fabric_table_);
   }
   const std::string object = part.substr(part.find('-') + 1);
   if (part.starts_with("slot-")) return make_tap(static_cast<std::uint32_t>(std::stoul(object)));

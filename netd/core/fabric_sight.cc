@@ -156,6 +156,12 @@ Status Fabric::find_unrouted(Eyes& eyes, const std::map<std::string, kernel::Lin
     TRY(const bool routed, eyes.links.has_route(Ipv4Cidr(address, 32), links.at("lo").index));
     if (!routed) amiss.emplace("resolver", address.text() + " is missing");
   }
+  for (const auto& service : options_.services) {
+    for (const auto& cidr : service.cidrs) {
+      TRY(const bool routed, eyes.links.has_route(cidr, links.at("lo").index));
+      if (!routed) amiss.emplace("services", "the route to " + cidr.text() + " is missing");
+    }
+  }
   if (amiss.contains("uplink")) return ok();
   const auto inner = links.at(kUplink).index;
   TRY(const bool routed, eyes.links.has_route(Ipv4Cidr({0}, 0), inner));

@@ -137,6 +137,7 @@ Result<Json> describe_flows(const vpc::State& state, const vpc::AccountId& accou
                      {"Action", key.action == CAISSON_ACCEPT ? "ACCEPT" : "REJECT"},
                      {"Reason", reason_name(record.reason)},
                      {"RuleId", id_text(record.rule)},
+                     {"Endpoint", id_text(record.endpoint)},
                      {"Packets", record.packets},
                      {"Bytes", record.bytes},
                      {"FirstSeen", time_text(record.first_seen)},

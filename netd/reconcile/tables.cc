@@ -175,18 +175,25 @@ void add_eni(const EniKey& where, const DesiredEni& wanted, const Indexes& index
   if (eni.port != 0) tables["members"][bytes_of(eni.port)] = bytes_of(key);
 }
 
-void add_route(const vpc::RouteKey& route, vpc::RouteTarget target, Tables& tables) {
+void add_route(const vpc::RouteKey& route, const vpc::DesiredRoute& desired, Tables& tables) {
   caisson_route_key key{};
   key.prefix_bits = CAISSON_ROUTE_FIXED_BITS + static_cast<__u32>(route.destination.length());
   key.subnet = route.subnet;
   put_address(key.address, route.destination.base());
   caisson_route value{};
-  switch (target) {
+  switch (desired.target) {
     case vpc::RouteTarget::kLocal:
       value.target = CAISSON_ROUTE_LOCAL;
       break;
     case vpc::RouteTarget::kManaged:
       value.target = CAISSON_ROUTE_MANAGED;
+      break;
+    case vpc::RouteTarget::kInterface:
+      value.target = CAISSON_ROUTE_BLACKHOLE;
+      break;
+    case vpc::RouteTarget::kEndpoint:
+      value.target = CAISSON_ROUTE_ENDPOINT;
+      put_id(value.endpoint, desired.endpoint);
       break;
   }
   tables["routes"][bytes_of(key)] = bytes_of(value);
@@ -230,8 +237,8 @@ Tables written_tables(const vpc::DesiredState& desired, const Indexes& indexes,
   for (const auto& [key, eni] : desired.enis) {
     add_eni(key, eni, indexes, tables);
   }
-  for (const auto& [key, target] : desired.routes) {
-    add_route(key, target, tables);
+  for (const auto& [key, route] : desired.routes) {
+    add_route(key, route, tables);
   }
   return tables;
 }

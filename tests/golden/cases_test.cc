@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "netd/api/services.hh"
 #include "netd/reconcile/plan.hh"
 #include "tests/golden/case_file.hh"
 #include "tests/golden/model.hh"
@@ -32,6 +33,7 @@ TEST_P(Golden, Case) {
   const CaseFile file = read_case(path);
   ASSERT_FALSE(file.requests.empty());
   Model model;
+  model.state.services = netd::api::known_services();
   Kernel kernel;
   for (const auto& request : file.requests) {
     const auto before = print(vpc::compile(model.state), model.names);

@@ -53,8 +53,15 @@ std::vector<Deletion> deletions(const vpc::State& state) {
     const auto* vpc = find(state.vpcs, group->vpc);
     if (vpc->default_security_group != id) all.push_back({"DeleteSecurityGroup", {{"GroupId", id.text()}}});
   }
+  for (const auto& [id, endpoint] : state.vpc_endpoints) {
+    all.push_back({"DeleteVpcEndpoints", {{"VpcEndpointIds", {id.text()}}}});
+  }
   for (const auto& [id, subnet] : state.subnets) {
     if (!find(state.vpcs, subnet->vpc)->managed) all.push_back({"DeleteSubnet", {{"SubnetId", id.text()}}});
+  }
+  for (const auto& [id, table] : state.route_tables) {
+    if (find(state.vpcs, table->vpc)->main_route_table != id)
+      all.push_back({"DeleteRouteTable", {{"RouteTableId", id.text()}}});
   }
   for (const auto& [id, vpc] : state.vpcs) {
     if (!vpc->managed) all.push_back({"DeleteVpc", {{"VpcId", id.text()}}});

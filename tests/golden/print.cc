@@ -48,7 +48,8 @@ std::string value_text(const std::string& value) {
   const auto start =
       value.size() == sizeof(caisson_eni) ? offsetof(caisson_eni, id) : value.size() - CAISSON_ID_SIZE;
   const std::string id = value.substr(start).c_str();
-  return (start == 0 ? "" : hexadecimal(value.substr(0, start)) + " ") + id;
+  if (start == 0) return id;
+  return hexadecimal(value.substr(0, start)) + (id.empty() ? "" : " " + id);
 }
 
 void print_links(const vpc::DesiredState& desired, Lines& lines) {
@@ -92,8 +93,18 @@ void print_policies(const vpc::DesiredState& desired, Lines& lines) {
   }
 }
 
-std::string target_text(vpc::RouteTarget target) {
-  return target == vpc::RouteTarget::kLocal ? "local" : "managed";
+std::string target_text(const vpc::DesiredRoute& route) {
+  switch (route.target) {
+    case vpc::RouteTarget::kLocal:
+      return "local";
+    case vpc::RouteTarget::kManaged:
+      return "managed";
+    case vpc::RouteTarget::kInterface:
+      return "blackhole";
+    case vpc::RouteTarget::kEndpoint:
+      return "endpoint " + route.endpoint;
+  }
+  return "";
 }
 
 }  // namespace
@@ -104,9 +115,9 @@ Lines print(const vpc::DesiredState& desired, const Names& names) {
   print_enis(desired, lines);
   print_policies(desired, lines);
   print_resolvers(desired, lines);
-  for (const auto& [key, target] : desired.routes) {
+  for (const auto& [key, route] : desired.routes) {
     lines.push_back("route of subnet " + text(key.subnet) + " " + key.destination.text() + " " +
-                    target_text(target));
+                    target_text(route));
   }
   std::transform(lines.begin(), lines.end(), lines.begin(),
                  [&](const auto& line) { return named(line, names); });

@@ -172,8 +172,13 @@ class Network(harness.Lab):
         for group in self.api("DescribeSecurityGroups")["SecurityGroups"]:
             if group["GroupName"] != "default":
                 self.api("DeleteSecurityGroup", GroupId=group["GroupId"])
+        endpoints = [row["VpcEndpointId"] for row in self.api("DescribeVpcEndpoints")["VpcEndpoints"]]
+        self.api("DeleteVpcEndpoints", VpcEndpointIds=endpoints)
         for subnet in self.api("DescribeSubnets")["Subnets"]:
             self.api("DeleteSubnet", SubnetId=subnet["SubnetId"])
+        for table in self.api("DescribeRouteTables")["RouteTables"]:
+            if not table["Associations"]:
+                self.api("DeleteRouteTable", RouteTableId=table["RouteTableId"])
         for vpc in self.api("DescribeVpcs")["Vpcs"]:
             self.api("DeleteVpc", VpcId=vpc["VpcId"])
 

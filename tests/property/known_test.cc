@@ -123,6 +123,7 @@ TEST(Known, PartsComeToTheSameAsTheWhole) {
     Kernel kernel(dice);
     reconcile::Known known;
     vpc::State state;
+    state.services = test_services();
     for (int step = 0; step < 120; ++step) {
       auto result = vpc::apply(state, {.account = {"000000000001"},
                                        .seed = seed + static_cast<std::uint64_t>(step),
@@ -155,6 +156,7 @@ TEST(Compile, TheWholeIsItsParts) {
       sum.enis.merge(part.enis);
       sum.policies.merge(part.policies);
       sum.routes.merge(part.routes);
+      sum.resolvers.merge(part.resolvers);
     }
     RC_ASSERT(sum == vpc::compile(world.model.state));
   }));

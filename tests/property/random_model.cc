@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "tests/support/random_commands.hh"
+
 namespace caisson::test {
 namespace {
 
@@ -11,8 +13,9 @@ constexpr int kGroups = 4;
 constexpr int kMembers = 4;
 
 const std::vector<int> kPorts{0, 1, 22, 80, 81, 443, 5432, 8080, 32768, 65535};
-const std::vector<std::string> kBlocks{"0.0.0.0/0",   "10.0.0.0/16",   "10.0.1.0/24",    "10.0.1.10/32",
-                                       "10.0.1.8/29", "198.51.0.0/16", "198.51.100.0/24"};
+const std::vector<std::string> kBlocks{
+    "0.0.0.0/0",     "10.0.0.0/16",     "10.0.1.0/24",    "10.0.1.10/32",   "10.0.1.8/29",
+    "198.51.0.0/16", "198.51.100.0/24", "203.0.113.0/24", "203.0.113.0/26", "203.0.113.64/26"};
 /// 0 and 255 are protocols like others: no value stands for "the rest".
 const std::vector<int> kProtocols{vpc::kAllProtocols, vpc::kTcp,  vpc::kTcp, vpc::kUdp, vpc::kUdp,
                                   vpc::kIcmp,         vpc::kIcmp, 0,         47,        255};
@@ -68,8 +71,36 @@ void add_rules(Dice& dice, World& world, std::size_t vpc, int count) {
   }
 }
 
+void add_routing(Dice& dice, World& world, std::size_t vpc, const std::vector<vpc::SubnetId>& subnets) {
+  auto& model = world.model;
+  const auto& id = world.vpcs.at(vpc);
+  for (const auto& group : world.groups.at(vpc)) {
+    if (dice.one_in(2)) model.allow(group, permission(true, vpc::kTcp, 443, 443, cidr("203.0.113.0/24")));
+  }
+  std::vector<vpc::RouteTableId> tables{vpc::find(model.state.vpcs, id)->main_route_table};
+  for (int i = dice.roll(3); i > 0; --i) {
+    tables.push_back(*vpc::RouteTableId::parse(model.run(vpc::CreateRouteTable{id, {}, ""}).at(0)));
+    world.tables.push_back(tables.back());
+  }
+  for (const auto& subnet : subnets) {
+    const auto& table = dice.pick(tables);
+    if (table != tables.front()) model.run(vpc::AssociateRouteTable{table, subnet});
+  }
+  for (const auto& table : tables) {
+    for (const char* destination : {"198.51.100.0/24", "203.0.113.0/25", "203.0.113.64/26", "203.0.0.0/16"}) {
+      if (dice.one_in(3)) {
+        model.run(vpc::CreateRoute{table, cidr(destination), world.interfaces.back()});
+      }
+    }
+    for (const auto& service : test_services()) {
+      if (dice.one_in(2)) model.run(vpc::CreateVpcEndpoint{id, service.name, {table}, "", {}, ""});
+    }
+  }
+}
+
 World random_world(Dice& dice) {
   World world;
+  world.model.state.services = test_services();
   for (std::size_t i = 0; i < kVpcs; ++i) {
     const auto vpc = world.model.make_vpc("10.0.0.0/16");
     const std::vector<vpc::SubnetId> subnets{world.model.make_subnet(vpc, "10.0.1.0/24"),
@@ -86,6 +117,7 @@ World random_world(Dice& dice) {
     }
     world.interfaces.push_back(
         world.model.make_function({dice.pick(subnets)}, some(dice, groups), vpc.text()).id);
+    add_routing(dice, world, i, subnets);
     add_rules(dice, world, i, 6 + dice.roll(20));
   }
   return world;

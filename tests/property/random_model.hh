@@ -32,9 +32,13 @@ struct World {
   std::vector<vpc::VpcId> vpcs;
   std::vector<std::vector<vpc::SecurityGroupId>> groups;  ///< by the VPC's place in `vpcs`
   std::vector<vpc::NetworkInterfaceId> interfaces;
+  std::vector<vpc::RouteTableId> tables;  ///< beside the main ones
 };
 
 World random_world(Dice& dice);
+
+/// Tables, routes and endpoints come and go, and subnets change tables.
+void add_routing(Dice& dice, World& world, std::size_t vpc, const std::vector<vpc::SubnetId>& subnets);
 
 /// A rule for a group of that VPC. Few values, so that rules and packets meet.
 vpc::Permission random_permission(Dice& dice, const World& world, std::size_t vpc);

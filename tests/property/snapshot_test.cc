@@ -33,6 +33,7 @@ void expect_equal(const State& one, const State& other) {
   expect_equal_tables(one.security_groups, other.security_groups);
   expect_equal_tables(one.security_group_rules, other.security_group_rules);
   expect_equal_tables(one.network_interfaces, other.network_interfaces);
+  expect_equal_tables(one.vpc_endpoints, other.vpc_endpoints);
   RC_ASSERT(one.managed_subnets == other.managed_subnets);
   RC_ASSERT(one.client_tokens == other.client_tokens);
   RC_ASSERT(one.next_number == other.next_number);
@@ -47,6 +48,7 @@ State stored(const State& state) {
   auto read = netd::api::decode_state(nlohmann::json::parse(text));
   RC_ASSERT(read.has_value());
   RC_ASSERT(index_of(read.value()) == read.value().index);
+  read.value().services = state.services;  // netd's configuration
   return std::move(read).value();
 }
 
@@ -99,6 +101,7 @@ TEST(Snapshot, WithTheRestIsTheReplayOfAll) {
         *rc::gen::noShrink(rc::gen::resize(rc::kNominalSize, rc::gen::arbitrary<std::uint64_t>()));
     Sequence sequence(seed);
     State all;
+    all.services = test_services();
     State kept;
     const int cut = sequence.below(150);
     for (int step = 0; step < 150; ++step) {
@@ -138,8 +141,12 @@ TEST(Snapshot, ThatIsDamagedIsRefused) {
     EXPECT_FALSE(netd::api::decode_state(other).has_value()) << name;
   }
   auto later = sound;
-  later["Version"] = 2;
+  later["Version"] = 3;
   EXPECT_FALSE(netd::api::decode_state(later).has_value());
+  auto first = sound;  // which had no endpoints
+  first["Version"] = 1;
+  first.erase("VpcEndpoints");
+  EXPECT_TRUE(netd::api::decode_state(first).has_value());
   EXPECT_FALSE(netd::api::decode_state(nlohmann::json()).has_value());
 }
 

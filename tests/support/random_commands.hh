@@ -6,10 +6,21 @@
 #include <string>
 
 #include "vpc/apply/apply.hh"
+#include "vpc/model/state.hh"
 
 namespace caisson::test {
 
 using namespace vpc;  // NOLINT(google-build-using-namespace): a header of tests, full of the model's names
+
+/// As the documents of endpoints/services have them.
+inline std::vector<Service> test_services() {
+  return {{"com.amazonaws.us-east-1.dynamodb",
+           *PrefixListId::parse("pl-02cd2c6b"),
+           {*Ipv4Cidr::parse("203.0.113.128/25")}},
+          {"com.amazonaws.us-east-1.s3",
+           *PrefixListId::parse("pl-63a5400a"),
+           {*Ipv4Cidr::parse("203.0.113.0/25")}}};
+}
 
 /// Commands of all kinds on whatever the state has; many of them are refused.
 class RandomCommands {
@@ -31,7 +42,55 @@ class RandomCommands {
     return permission;
   }
 
+  Ipv4Cidr destination() {
+    return {Ipv4Address{0x0a000000U + static_cast<std::uint32_t>(below(8)) * 0x10000}, 16 + below(2) * 8};
+  }
+  RouteTableAssociationId association(const State& state) {
+    if (below(2) == 0) return main_association(id_of(state.route_tables));
+    return id_of(state.index.route_table_associations);
+  }
+
+  /// Of route tables, routes and endpoints.
+  Command routing(const State& state) {
+    const auto table = id_of(state.route_tables);
+    switch (below(11)) {
+      case 0:
+      case 1:
+        return CreateRouteTable{id_of(state.vpcs), {}, below(4) == 0 ? std::to_string(below(8)) : ""};
+      case 2:
+        return DeleteRouteTable{table};
+      case 3:
+        return AssociateRouteTable{table, id_of(state.subnets)};
+      case 4:
+        return DisassociateRouteTable{association(state)};
+      case 5:
+        return ReplaceRouteTableAssociation{association(state), table};
+      case 6:
+        return CreateRoute{table, destination(), id_of(state.network_interfaces)};
+      case 7:
+        return ReplaceRoute{table, destination(),
+                            below(2) == 0 ? std::nullopt : std::optional(id_of(state.network_interfaces))};
+      case 8:
+        return DeleteRoute{table, destination()};
+      case 9: {
+        CreateVpcEndpoint create{id_of(state.vpcs), state.services.at(0).name, {}, "", {}, ""};
+        if (below(2) == 0) create.route_tables.push_back(table);
+        if (below(4) == 0) create.client_token = std::to_string(below(8));
+        return create;
+      }
+      default: {
+        const auto endpoint = id_of(state.vpc_endpoints);
+        if (below(3) == 0) return DeleteVpcEndpoints{{endpoint}};
+        ModifyVpcEndpoint modify{endpoint, {}, {}, std::nullopt};
+        (below(2) == 0 ? modify.add_route_tables : modify.remove_route_tables).push_back(table);
+        if (below(4) == 0) modify.policy = std::to_string(below(3));
+        return modify;
+      }
+    }
+  }
+
   Command command(const State& state) {
+    if (!state.services.empty() && below(4) == 0) return routing(state);
     switch (below(15)) {
       case 0:
         return CreateVpc{Ipv4Cidr(Ipv4Address{0x0a000000}, 16 + below(4)), {}};

@@ -73,6 +73,17 @@ Status apply_to(Change& change, const CreateTags& command);
 Status apply_to(Change& change, const EnsureFunctionInterface& command);
 Status apply_to(Change& change, const ReleaseFunctionInterface& command);
 Status apply_to(Change& change, const GrowFunctionInterface& command);
+Status apply_to(Change& change, const CreateRouteTable& command);
+Status apply_to(Change& change, const DeleteRouteTable& command);
+Status apply_to(Change& change, const AssociateRouteTable& command);
+Status apply_to(Change& change, const DisassociateRouteTable& command);
+Status apply_to(Change& change, const ReplaceRouteTableAssociation& command);
+Status apply_to(Change& change, const CreateRoute& command);
+Status apply_to(Change& change, const ReplaceRoute& command);
+Status apply_to(Change& change, const DeleteRoute& command);
+Status apply_to(Change& change, const CreateVpcEndpoint& command);
+Status apply_to(Change& change, const ModifyVpcEndpoint& command);
+Status apply_to(Change& change, const DeleteVpcEndpoints& command);
 Status apply_to(Change& change, const CreateAccount& command);
 Status apply_to(Change& change, const DeleteAccount& command);
 Status apply_to(Change& change, const CreateAccessKey& command);
@@ -119,6 +130,16 @@ Result<std::vector<SecurityGroupId>> check_groups(const Change& change, const Su
 
 /// The account's managed subnet, with all around it; made at first use.
 Result<SubnetId> ensure_managed_subnet(Change& change);
+
+/// What a request with a ClientToken made, if the account has sent the same request (equal `fingerprint`) with it before.
+/// Empty tokens are none. Errors: InvalidParameterValue, IdempotentParameterMismatch.
+Result<std::optional<std::string>> made_before(const Change& change, const std::string& action,
+                                               const std::string& token, const std::string& fingerprint);
+/// Keeps the token, if there is one.
+void keep_token(Change& change, const std::string& action, const std::string& token,
+                const std::string& fingerprint, const std::string& made);
+/// Texts as one that is equal only for equal texts: each carries its length.
+std::string fingerprint_of(const std::vector<std::string>& texts, const Tags& tags);
 
 /// EC2's restrictions on tags. Errors: InvalidTagKey.Malformed, InvalidParameterValue, TagLimitExceeded.
 Status check_tags(const State& state, const Tags& tags);

@@ -46,9 +46,12 @@ void take_from(Index& index, Table<Id, Resource> Index::Contents::*table, const 
 
 void add(Index& index, const Pointer<Subnet>& subnet) {
   put_into(index, &Index::Contents::subnets, subnet);
+  if (subnet->route_table)
+    index.route_table_associations.insert_or_assign(subnet->route_table->id, subnet->id);
 }
 void remove(Index& index, const Subnet& subnet) {
   take_from(index, &Index::Contents::subnets, subnet);
+  if (subnet.route_table) index.route_table_associations.erase(subnet.route_table->id);
 }
 
 void add(Index& index, const Pointer<RouteTable>& table) {
@@ -56,6 +59,13 @@ void add(Index& index, const Pointer<RouteTable>& table) {
 }
 void remove(Index& index, const RouteTable& table) {
   take_from(index, &Index::Contents::route_tables, table);
+}
+
+void add(Index& index, const Pointer<VpcEndpoint>& endpoint) {
+  put_into(index, &Index::Contents::vpc_endpoints, endpoint);
+}
+void remove(Index& index, const VpcEndpoint& endpoint) {
+  take_from(index, &Index::Contents::vpc_endpoints, endpoint);
 }
 
 void add(Index& index, const Pointer<NetworkAcl>& acl) {
@@ -174,6 +184,9 @@ void put(State& state, SecurityGroupRule resource) {
 void put(State& state, NetworkInterface resource) {
   put_in(state.index, state.network_interfaces, std::move(resource));
 }
+void put(State& state, VpcEndpoint resource) {
+  put_in(state.index, state.vpc_endpoints, std::move(resource));
+}
 
 void put_client_token(State& state, const std::string& key, State::ClientToken token) {
   state.index.client_tokens.insert_or_assign({token.id, key}, {});
@@ -201,6 +214,9 @@ void erase(State& state, const SecurityGroupRuleId& id) {
 void erase(State& state, const NetworkInterfaceId& id) {
   erase_in(state.index, state.network_interfaces, id);
 }
+void erase(State& state, const VpcEndpointId& id) {
+  erase_in(state.index, state.vpc_endpoints, id);
+}
 
 void erase_client_tokens(State& state, const std::string& made) {
   auto& tokens = state.index.client_tokens;
@@ -221,6 +237,7 @@ Index index_of(const State& state) {
   add_all(index, state.security_groups);
   add_all(index, state.security_group_rules);
   add_all(index, state.network_interfaces);
+  add_all(index, state.vpc_endpoints);
   for (const auto& [key, token] : state.client_tokens) {
     index.client_tokens.insert_or_assign({token.id, key}, {});
   }

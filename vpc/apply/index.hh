@@ -13,6 +13,7 @@ void put(State& state, NetworkAcl resource);
 void put(State& state, SecurityGroup resource);
 void put(State& state, SecurityGroupRule resource);
 void put(State& state, NetworkInterface resource);
+void put(State& state, VpcEndpoint resource);
 void put_client_token(State& state, const std::string& key, State::ClientToken token);
 
 /// Removes the resource, if there is one.
@@ -23,6 +24,7 @@ void erase(State& state, const NetworkAclId& id);
 void erase(State& state, const SecurityGroupId& id);
 void erase(State& state, const SecurityGroupRuleId& id);
 void erase(State& state, const NetworkInterfaceId& id);
+void erase(State& state, const VpcEndpointId& id);
 /// All tokens whose request made this.
 void erase_client_tokens(State& state, const std::string& made);
 

@@ -55,6 +55,10 @@ const NetworkInterface* find_visible(const State& state, const AccountId& accoun
   return visible_in_vpc(state, account, find(state.network_interfaces, id));
 }
 
+const VpcEndpoint* find_visible(const State& state, const AccountId& account, const VpcEndpointId& id) {
+  return visible_in_vpc(state, account, find(state.vpc_endpoints, id));
+}
+
 Error not_found(const VpcId& id) {
   return does_not_exist("InvalidVpcID.NotFound", "vpc ID", id.text());
 }
@@ -75,6 +79,9 @@ Error not_found(const SecurityGroupRuleId& id) {
 }
 Error not_found(const NetworkInterfaceId& id) {
   return does_not_exist("InvalidNetworkInterfaceID.NotFound", "networkInterface ID", id.text());
+}
+Error not_found(const VpcEndpointId& id) {
+  return does_not_exist("InvalidVpcEndpointId.NotFound", "Vpc Endpoint Id", id.text());
 }
 
 bool is_netns_name(std::string_view name) {

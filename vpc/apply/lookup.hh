@@ -21,6 +21,7 @@ const SecurityGroupRule* find_visible(const State& state, const AccountId& accou
                                       const SecurityGroupRuleId& id);
 const NetworkInterface* find_visible(const State& state, const AccountId& account,
                                      const NetworkInterfaceId& id);
+const VpcEndpoint* find_visible(const State& state, const AccountId& account, const VpcEndpointId& id);
 
 /// EC2's error for an id that find_visible() does not find. For groups this is the code of the actions whose
 /// subject the group is; where a group is a parameter of another action it is
@@ -32,6 +33,7 @@ Error not_found(const NetworkAclId& id);
 Error not_found(const SecurityGroupId& id);
 Error not_found(const SecurityGroupRuleId& id);
 Error not_found(const NetworkInterfaceId& id);
+Error not_found(const VpcEndpointId& id);
 
 /// The resource, or its not_found().
 template <class IdType>

@@ -7,6 +7,7 @@ namespace caisson::vpc {
 namespace {
 
 constexpr int kHighestDeviceIndex = 31;
+constexpr const char* kCreate = "CreateNetworkInterface";
 
 MacAddress mac_from(std::uint64_t random) {
   MacAddress mac{{0x02}};
@@ -86,44 +87,12 @@ Status check_quotas(const State& state, const NetworkInterface& interface) {
   return ok();
 }
 
-/// All parameters but the token, as text that is equal only for equal requests: texts carry their length.
 std::string fingerprint(const CreateNetworkInterface& command) {
-  std::string text;
-  const auto add = [&text](const std::string& part) { text += std::to_string(part.size()) + ":" + part; };
-  add(command.subnet.text());
-  add(command.address ? command.address->text() : "");
-  add(command.description);
-  add(std::to_string(command.groups.size()));
+  std::vector<std::string> texts{command.subnet.text(), command.address ? command.address->text() : "",
+                                 command.description, std::to_string(command.groups.size())};
   for (const auto& group : command.groups)
-    add(group.text());
-  for (const auto& [key, value] : command.tags) {
-    add(key);
-    add(value);
-  }
-  return text;
-}
-
-std::string token_key(const Change& change, const std::string& token) {
-  return change.account().text + "/CreateNetworkInterface/" + token;
-}
-
-/// True: this token has been used for the same request, and `change.ids` says what it made.
-Result<bool> answered_before(Change& change, const CreateNetworkInterface& command) {
-  const auto& token = command.client_token;
-  if (token.empty()) return false;
-  if (token.size() > 64 ||
-      std::any_of(token.begin(), token.end(), [](char c) { return c < 0x20 || c > 0x7e; })) {
-    return Error{.code = "InvalidParameterValue",
-                 .message = "The client token is invalid. It has up to 64 printable ASCII characters"};
-  }
-  const auto* found = change.state.client_tokens.value_at(token_key(change, token));
-  if (found == nullptr) return false;
-  if (found->parameters != fingerprint(command)) {
-    return Error{.code = "IdempotentParameterMismatch",
-                 .message = "The client token " + token + " has been used before with other parameters"};
-  }
-  change.ids.push_back(found->id);
-  return true;
+    texts.push_back(group.text());
+  return fingerprint_of(texts, command.tags);
 }
 
 Error not_permitted(const NetworkInterfaceId& id) {
@@ -211,8 +180,11 @@ Result<SecondaryAddress> make_secondary_address(Change& change, const NetworkInt
 }
 
 Status apply_to(Change& change, const CreateNetworkInterface& command) {
-  TRY(auto answered, answered_before(change, command));
-  if (answered) return ok();
+  TRY(auto made, made_before(change, kCreate, command.client_token, fingerprint(command)));
+  if (made) {
+    change.ids.push_back(*made);
+    return ok();
+  }
   TRYV(check_tags(change.state, command.tags));
   TRY(const auto* subnet, get_visible(change.state, change.account(), command.subnet));
   if (command.description.size() > 255) {
@@ -227,10 +199,7 @@ Status apply_to(Change& change, const CreateNetworkInterface& command) {
   };
   TRY(auto id, make_network_interface(change, std::move(interface), command.address));
   change.ids.push_back(id.text());
-  if (!command.client_token.empty()) {
-    put_client_token(change.state, token_key(change, command.client_token),
-                     {fingerprint(command), id.text()});
-  }
+  keep_token(change, kCreate, command.client_token, fingerprint(command), id.text());
   return ok();
 }
 

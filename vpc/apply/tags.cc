@@ -57,6 +57,7 @@ Result<bool> tag_any(Change& change, const std::string& id, const Tags& tags) {
   if (id.starts_with("sg-")) return tag(change, state.security_groups, id, tags);
   if (id.starts_with("sgr-")) return tag(change, state.security_group_rules, id, tags);
   if (id.starts_with("eni-")) return tag(change, state.network_interfaces, id, tags);
+  if (id.starts_with("vpce-")) return tag(change, state.vpc_endpoints, id, tags);
   return false;
 }
 

@@ -23,7 +23,7 @@ NetworkAclEntry allow_all(bool egress) {
 bool has_dependencies(const State& state, const Vpc& vpc) {
   const auto& inside = state.index.in(vpc.id);
   return !inside.subnets.empty() || !inside.network_interfaces.empty() || inside.route_tables.size() > 1 ||
-         inside.network_acls.size() > 1 || inside.security_groups.size() > 1;
+         !inside.vpc_endpoints.empty() || inside.network_acls.size() > 1 || inside.security_groups.size() > 1;
 }
 
 }  // namespace
@@ -92,6 +92,7 @@ Status apply_to(Change& change, const DeleteVpc& command) {
   erase_rules(change, vpc.default_security_group);
   erase(change.state, vpc.default_security_group);
   erase(change.state, vpc.default_network_acl);
+  erase_client_tokens(change.state, vpc.main_route_table.text());
   erase(change.state, vpc.main_route_table);
   erase(change.state, vpc.id);
   change.touched.insert(vpc.id);

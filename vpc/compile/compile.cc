@@ -7,12 +7,30 @@
 namespace caisson::vpc {
 namespace {
 
-void add_routes(const State& state, const Subnet& subnet, DesiredState& desired) {
-  const Vpc* vpc = find(state.vpcs, subnet.vpc);
-  const RouteTable* table = vpc == nullptr ? nullptr : find(state.route_tables, vpc->main_route_table);
+void add_service(const State& state, const Subnet& subnet, const std::string& name,
+                 const std::string& endpoint, DesiredState& desired) {
+  const Service* service = find_service(state.services, name);
+  if (service == nullptr) return;
+  for (const auto& cidr : service->cidrs) {
+    // A static route to the same block was there first, and wins.
+    desired.routes.emplace(RouteKey{subnet.number, cidr}, DesiredRoute{RouteTarget::kEndpoint, endpoint});
+  }
+}
+
+void add_routes(const State& state, const Vpc& vpc, const Subnet& subnet, DesiredState& desired) {
+  const RouteTableId& id = subnet.route_table ? subnet.route_table->table : vpc.main_route_table;
+  const RouteTable* table = find(state.route_tables, id);
   if (table == nullptr) return;
   for (const auto& route : table->routes) {
-    desired.routes.emplace(RouteKey{subnet.number, route.destination}, route.target);
+    desired.routes.emplace(RouteKey{subnet.number, route.destination}, DesiredRoute{route.target});
+  }
+  for (const auto& [endpoint_id, endpoint] : state.index.in(vpc.id).vpc_endpoints) {
+    if (!endpoint->route_tables.contains(id)) continue;
+    add_service(state, subnet, endpoint->service, endpoint_id.text(), desired);
+  }
+  if (!vpc.managed) return;
+  for (const auto& service : state.services) {
+    add_service(state, subnet, service.name, kManagedEndpoint, desired);
   }
 }
 
@@ -101,7 +119,7 @@ void add_vpc(const State& state, const Vpc& vpc, DesiredState& desired) {
   const auto& inside = state.index.in(vpc.id);
   for (const auto& [id, subnet] : inside.subnets) {
     desired.bridges.emplace(bridge_name(id), DesiredBridge{id});
-    add_routes(state, *subnet, desired);
+    add_routes(state, vpc, *subnet, desired);
   }
   for (const auto& [id, interface] : inside.network_interfaces) {
     add_interface(state, *interface, sets.at(interface->groups), desired);

@@ -88,12 +88,21 @@ struct DesiredResolver {
   bool operator==(const DesiredResolver&) const = default;
 };
 
+struct DesiredRoute {
+  RouteTarget target = RouteTarget::kLocal;
+  std::string endpoint = {};  ///< of kEndpoint: the endpoint's id, or "managed"
+  bool operator==(const DesiredRoute&) const = default;
+};
+
+/// What leads the managed default VPC to services, which no account made.
+inline constexpr const char* kManagedEndpoint = "managed";
+
 struct DesiredState {
   std::map<std::string, DesiredBridge> bridges;
   std::map<std::string, DesiredMember> members;
   std::map<EniKey, DesiredEni> enis;
   std::map<std::uint32_t, DesiredPolicy> policies;  ///< by the VPC's number
-  std::map<RouteKey, RouteTarget> routes;
+  std::map<RouteKey, DesiredRoute> routes;
   std::map<std::uint32_t, DesiredResolver> resolvers;  ///< by the VPC's number
   bool operator==(const DesiredState&) const = default;
 };

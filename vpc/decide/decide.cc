@@ -54,17 +54,48 @@ const SecurityGroupRule* deciding_rule(const State& state, const NetworkInterfac
   return nullptr;
 }
 
-std::optional<RouteTarget> decide_route(const State& state, const SubnetId& subnet, Ipv4Address destination) {
+namespace {
+
+/// Of two routes the one with the longer prefix, and of equals the one that is not of a prefix list.
+void prefer(std::optional<Way>& best, int& length, const Ipv4Cidr& destination, Ipv4Address address,
+            const Way& way) {
+  if (!destination.contains(address)) return;
+  const bool wins = !best || destination.length() > length ||
+                    (destination.length() == length && best->target == RouteTarget::kEndpoint);
+  if (!wins) return;
+  best = way;
+  length = destination.length();
+}
+
+}  // namespace
+
+std::optional<Way> decide_way(const State& state, const SubnetId& subnet, Ipv4Address destination) {
   const Subnet* found = find(state.subnets, subnet);
   const Vpc* vpc = found == nullptr ? nullptr : find(state.vpcs, found->vpc);
-  const RouteTable* table = vpc == nullptr ? nullptr : find(state.route_tables, vpc->main_route_table);
-  if (table == nullptr) return std::nullopt;
-  const Route* best = nullptr;
-  for (const auto& route : table->routes) {
-    if (!route.destination.contains(destination)) continue;
-    if (best == nullptr || route.destination.length() > best->destination.length()) best = &route;
+  if (vpc == nullptr) return std::nullopt;
+  const RouteTableId id = found->route_table ? found->route_table->table : vpc->main_route_table;
+  std::optional<Way> best;
+  int length = -1;
+  for (const auto& service : state.services) {
+    for (const auto& cidr : service.cidrs) {
+      if (vpc->managed) prefer(best, length, cidr, destination, {RouteTarget::kEndpoint, ""});
+      for (const auto& [endpoint_id, endpoint] : state.vpc_endpoints) {
+        if (endpoint->service != service.name || !endpoint->route_tables.contains(id)) continue;
+        prefer(best, length, cidr, destination, {RouteTarget::kEndpoint, endpoint_id.text()});
+      }
+    }
   }
-  return best == nullptr ? std::nullopt : std::optional(best->target);
+  if (const RouteTable* table = find(state.route_tables, id); table != nullptr) {
+    for (const auto& route : table->routes) {
+      prefer(best, length, route.destination, destination, {route.target, ""});
+    }
+  }
+  return best;
+}
+
+std::optional<RouteTarget> decide_route(const State& state, const SubnetId& subnet, Ipv4Address destination) {
+  const auto way = decide_way(state, subnet, destination);
+  return way ? std::optional(way->target) : std::nullopt;
 }
 
 }  // namespace caisson::vpc

@@ -22,6 +22,17 @@ struct Packet {
 const SecurityGroupRule* deciding_rule(const State& state, const NetworkInterface& interface, bool egress,
                                        const Packet& packet);
 
+/// Where a route leads, and through which endpoint: its id, or "" in the managed default VPC.
+struct Way {
+  RouteTarget target = RouteTarget::kLocal;
+  std::string endpoint = {};
+  bool operator==(const Way&) const = default;
+};
+
+/// Where the subnet's route table leads, by the longest prefix; nothing: no route. A static route wins over one of equal
+/// length to a prefix list (VPC User Guide, "Route priority").
+std::optional<Way> decide_way(const State& state, const SubnetId& subnet, Ipv4Address destination);
+
 /// Where the subnet's route table leads, by the longest prefix; nothing: no route.
 std::optional<RouteTarget> decide_route(const State& state, const SubnetId& subnet, Ipv4Address destination);
 

@@ -108,6 +108,60 @@ struct GrowFunctionInterface {
   std::size_t addresses = 1;
 };
 
+struct CreateRouteTable {
+  VpcId vpc;
+  Tags tags;
+  std::string client_token;
+};
+struct DeleteRouteTable {
+  RouteTableId table;
+};
+struct AssociateRouteTable {
+  RouteTableId table;
+  SubnetId subnet;
+};
+struct DisassociateRouteTable {
+  RouteTableAssociationId association;
+};
+/// Of a subnet, or of the VPC: then the table becomes the main one.
+struct ReplaceRouteTableAssociation {
+  RouteTableAssociationId association;
+  RouteTableId table;
+};
+struct CreateRoute {
+  RouteTableId table;
+  Ipv4Cidr destination;
+  NetworkInterfaceId interface;
+};
+struct ReplaceRoute {
+  RouteTableId table;
+  Ipv4Cidr destination;
+  std::optional<NetworkInterfaceId> interface;  ///< none: the local target again
+};
+struct DeleteRoute {
+  RouteTableId table;
+  Ipv4Cidr destination;
+};
+/// A gateway endpoint. Who decodes the command has checked the policy's syntax.
+struct CreateVpcEndpoint {
+  VpcId vpc;
+  std::string service;
+  std::vector<RouteTableId> route_tables;
+  std::string policy;  ///< empty: the default one
+  Tags tags;
+  std::string client_token;
+};
+struct ModifyVpcEndpoint {
+  VpcEndpointId endpoint;
+  std::vector<RouteTableId> add_route_tables;
+  std::vector<RouteTableId> remove_route_tables;
+  std::optional<std::string> policy;  ///< empty: the default one again
+};
+/// Those that are not there are left to the reply.
+struct DeleteVpcEndpoints {
+  std::vector<VpcEndpointId> endpoints;
+};
+
 /// For operators. Accounts outlive nothing that they own.
 struct CreateAccount {
   std::string name;
@@ -126,8 +180,10 @@ using Command =
     std::variant<CreateVpc, DeleteVpc, ModifyVpcAttribute, CreateSubnet, DeleteSubnet, CreateSecurityGroup,
                  DeleteSecurityGroup, AuthorizeSecurityGroup, RevokeSecurityGroup, CreateNetworkInterface,
                  DeleteNetworkInterface, AttachNetworkInterface, DetachNetworkInterface, CreateTags,
-                 EnsureFunctionInterface, ReleaseFunctionInterface, GrowFunctionInterface, CreateAccount,
-                 DeleteAccount, CreateAccessKey, DeleteAccessKey>;
+                 EnsureFunctionInterface, ReleaseFunctionInterface, GrowFunctionInterface, CreateRouteTable,
+                 DeleteRouteTable, AssociateRouteTable, DisassociateRouteTable, ReplaceRouteTableAssociation,
+                 CreateRoute, ReplaceRoute, DeleteRoute, CreateVpcEndpoint, ModifyVpcEndpoint,
+                 DeleteVpcEndpoints, CreateAccount, DeleteAccount, CreateAccessKey, DeleteAccessKey>;
 
 struct StampedCommand {
   AccountId account;

@@ -13,6 +13,7 @@
 #include "vpc/model/route_table.hh"
 #include "vpc/model/security_group.hh"
 #include "vpc/model/subnet.hh"
+#include "vpc/model/vpc_endpoint.hh"
 
 namespace caisson::vpc {
 
@@ -29,6 +30,7 @@ struct Index {
     Table<NetworkAclId, NetworkAcl> network_acls;
     Table<SecurityGroupId, SecurityGroup> security_groups;
     Table<NetworkInterfaceId, NetworkInterface> network_interfaces;
+    Table<VpcEndpointId, VpcEndpoint> vpc_endpoints;
     std::size_t function_interfaces = 0;
     bool operator==(const Contents&) const = default;
   };
@@ -46,6 +48,8 @@ struct Index {
       rules;
   PersistentMap<std::pair<SubnetId, Ipv4Address>, NetworkInterfaceId> addresses;
   PersistentMap<AttachmentId, NetworkInterfaceId> attachments;
+  /// Subnets that have a route table of their own.
+  PersistentMap<RouteTableAssociationId, SubnetId> route_table_associations;
   /// By the namespace's name and the device's index in it.
   PersistentMap<std::pair<std::string, int>, NetworkInterfaceId> devices;
   /// Function interfaces, by what their functions have in common.

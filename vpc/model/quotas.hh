@@ -12,8 +12,11 @@ struct Quotas {
   std::size_t accounts_with_interfaces = 1024;
   std::size_t vpcs = 1000;  ///< per account
   std::size_t subnets_per_vpc = 200;
-  std::size_t security_groups = 2500;    ///< per account
-  std::size_t rules_per_direction = 60;  ///< of one security group
+  std::size_t route_tables_per_vpc = 200;
+  std::size_t routes_per_table = 500;
+  std::size_t gateway_endpoints_per_vpc = 255;  ///< EC2 begins with 20 per Region and raises it to this
+  std::size_t security_groups = 2500;           ///< per account
+  std::size_t rules_per_direction = 60;         ///< of one security group
   std::size_t groups_per_interface = 5;
   std::size_t network_interfaces = 5000;  ///< per account
   std::size_t function_interfaces_per_vpc = 500;

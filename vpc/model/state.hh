@@ -16,6 +16,7 @@
 #include "vpc/model/security_group.hh"
 #include "vpc/model/subnet.hh"
 #include "vpc/model/vpc.hh"
+#include "vpc/model/vpc_endpoint.hh"
 
 namespace caisson::vpc {
 
@@ -24,6 +25,14 @@ template <class IdType, class Resource>
 const Resource* find(const Table<IdType, Resource>& table, const IdType& id) {
   const auto* found = table.value_at(id);
   return found == nullptr ? nullptr : found->get();
+}
+
+/// The service with this name, or nullptr.
+inline const Service* find_service(const std::vector<Service>& services, const std::string& name) {
+  for (const auto& service : services) {
+    if (service.name == name) return &service;
+  }
+  return nullptr;
 }
 
 struct State {
@@ -36,6 +45,7 @@ struct State {
   Table<SecurityGroupId, SecurityGroup> security_groups;
   Table<SecurityGroupRuleId, SecurityGroupRule> security_group_rules;
   Table<NetworkInterfaceId, NetworkInterface> network_interfaces;
+  Table<VpcEndpointId, VpcEndpoint> vpc_endpoints;
   /// The managed default VPC's one subnet and group per account (never shown by Describe).
   PersistentMap<AccountId, SubnetId> managed_subnets;
   /// ClientToken -> {fingerprint of the parameters, id of what was made}, per account and action.
@@ -51,6 +61,8 @@ struct State {
   std::uint64_t access_key_revision = 0;
   /// Set by netd's configuration at start; no command changes it.
   Quotas quotas;
+  /// From the services' documents, at start; no command changes them.
+  std::vector<Service> services;
   Index index;
 };
 

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+
+#include "vpc/model/route_table.hh"
 #include "vpc/model/vpc.hh"
 
 namespace caisson::vpc {
@@ -13,6 +16,7 @@ struct Subnet {
   Ipv4Cidr cidr;
   std::string availability_zone;  ///< "us-east-1a"; its id is derived ("use1-az1").
   Tags tags;
+  std::optional<RouteTableAssociation> route_table = std::nullopt;  ///< none: the VPC's main one
   bool operator==(const Subnet&) const = default;
 
   [[nodiscard]] Ipv4Address router() const { return {cidr.base().value + 1}; }

@@ -275,10 +275,10 @@ Status Links::add_route(const Ipv4Cidr& destination, const std::string& name, co
                  destination.text());
 }
 
-Status Links::add_local(Ipv4Address address) {
+Status Links::add_local(const Ipv4Cidr& block) {
   TRY(const auto loopback, index_of("lo"));
   const RoutePtr route(rtnl_route_alloc());
-  const auto target = bytes_of(address, 32);
+  const auto target = bytes_of(block.base(), block.length());
   rtnl_route_set_family(route.get(), AF_INET);
   rtnl_route_set_dst(route.get(), target.get());
   rtnl_route_set_table(route.get(), RT_TABLE_LOCAL);
@@ -287,8 +287,8 @@ Status Links::add_local(Ipv4Address address) {
   rtnl_nexthop* hop = rtnl_route_nh_alloc();
   rtnl_route_nh_set_ifindex(hop, static_cast<int>(loopback));
   rtnl_route_add_nexthop(route.get(), hop);
-  return checked(rtnl_route_add(socket_.get(), route.get(), NLM_F_CREATE | NLM_F_REPLACE), "add address",
-                 address.text());
+  return checked(rtnl_route_add(socket_.get(), route.get(), NLM_F_CREATE | NLM_F_REPLACE),
+                 "add local route to", block.text());
 }
 
 Result<bool> Links::has_address(std::uint32_t index, Ipv4Address address) {

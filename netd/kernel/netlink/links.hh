@@ -63,8 +63,8 @@ class Links {
   Status add_address(const std::string& name, Ipv4Address address, int prefix_length);
   /// Idempotent. `via` none: on the link.
   Status add_route(const Ipv4Cidr& destination, const std::string& name, const Ipv4Address* via);
-  /// Idempotent. The namespace's own address, on no device's: `ip route add local`, over its loopback.
-  Status add_local(Ipv4Address address);
+  /// Idempotent. The block is the namespace's own, on no device: `ip route add local`, over its loopback.
+  Status add_local(const Ipv4Cidr& block);
   /// Whether the link of that index has the address; whether the namespace has the route over it.
   Result<bool> has_address(std::uint32_t index, Ipv4Address address);
   Result<bool> has_route(const Ipv4Cidr& destination, std::uint32_t index);

@@ -58,7 +58,33 @@ Result<std::string> Nft::list_table(const TableName& wanted) {
   return std::string(nft_ctx_get_output_buffer(context_.get()));
 }
 
-std::string fabric_ruleset(const std::string& uplink) {
+namespace {
+
+template <class Items, class Text>
+std::string set_of(const Items& items, const Text& text) {
+  std::string set;
+  for (const auto& item : items) {
+    set += (set.empty() ? "{ " : ", ") + text(item);
+  }
+  return set + " }";
+}
+
+/// From segments alone, and errors about what was let in.
+std::string service_rules(const std::vector<OpenService>& services) {
+  std::string rules;
+  for (const auto& service : services) {
+    const std::string from = "    iifname \"br-*\" ip daddr " +
+                             set_of(service.cidrs, [](const auto& cidr) { return cidr.text(); });
+    rules += from + " tcp dport " +
+             set_of(service.ports, [](std::uint16_t port) { return std::to_string(port); }) + " accept\n";
+    rules += from + " ct state related accept\n";
+  }
+  return rules;
+}
+
+}  // namespace
+
+std::string fabric_ruleset(const std::string& uplink, const std::vector<OpenService>& services) {
   return "table ip caisson\n"
          "delete table ip caisson\n"
          "table ip caisson {\n  " +
@@ -76,7 +102,8 @@ std::string fabric_ruleset(const std::string& uplink) {
          "  chain incoming {\n"
          "    type filter hook input priority filter; policy drop;\n"
          "    iifname \"br-*\" ip daddr { 169.254.169.252, 169.254.169.253 } udp dport 53 accept\n"
-         "    iifname \"br-*\" ip daddr { 169.254.169.252, 169.254.169.253 } tcp dport 53 accept\n"
+         "    iifname \"br-*\" ip daddr { 169.254.169.252, 169.254.169.253 } tcp dport 53 accept\n" +
+         service_rules(services) +
          "  }\n"
          "  chain passing {\n"
          "    type filter hook forward priority filter; policy drop;\n"

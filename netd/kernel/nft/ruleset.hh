@@ -1,11 +1,13 @@
 // nftables, by libnftables. The only user of it.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/fd.hh"
+#include "base/ipv4.hh"
 #include "base/result.hh"
 
 struct nft_ctx;
@@ -38,9 +40,16 @@ class Nft {
 /// What stands in the listing of a table of ours: its comment.
 inline constexpr const char* kTableMark = "comment \"made by caisson netd\"";
 
-/// The fabric: nothing in but questions to the resolver from segments, forwarded is only what goes out at `uplink` and its answers; the source there is
+/// Where a service is reached in the fabric.
+struct OpenService {
+  std::vector<Ipv4Cidr> cidrs;
+  std::vector<std::uint16_t> ports;  ///< TCP
+};
+
+/// The fabric: nothing in but, from segments, questions to the resolver and connections to `services`; forwarded is only
+/// what goes out at `uplink` and its answers; the source there is
 /// the uplink's address. Replaces the table in one transaction.
-std::string fabric_ruleset(const std::string& uplink);
+std::string fabric_ruleset(const std::string& uplink, const std::vector<OpenService>& services);
 
 /// The host: nothing from the uplink's veth reaches the host itself; what it forwards has the host's address.
 std::string host_ruleset(const std::string& table, const std::string& veth, const std::string& network);

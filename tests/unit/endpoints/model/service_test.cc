@@ -12,6 +12,8 @@ using testing::HasSubstr;
 TEST(Service, TheInstalledDocuments) {
   const Service s3 = service_of("s3");
   EXPECT_EQ(s3.service_name, "com.amazonaws.us-east-1.s3");
+  EXPECT_EQ(s3.prefix_list, "pl-63a5400a");
+  EXPECT_EQ(s3.cidrs, (std::vector<Ipv4Cidr>{*Ipv4Cidr::parse("203.0.113.0/25")}));
   EXPECT_EQ(s3.ports, (std::vector<std::uint16_t>{80, 443}));
   ASSERT_TRUE(s3.rest);
   for (const auto& operation : s3.rest->operations)
@@ -33,7 +35,9 @@ TEST(Service, Hosts) {
 }
 
 TEST(Service, SaysWhatIsWrong) {
-  const std::string head = R"({"Name":"x","ServiceName":"x","SigningName":"x","Hosts":["x"],"Ports":[443])";
+  const std::string names =
+      R"({"Name":"x","ServiceName":"x","SigningName":"x","Hosts":["x"],"PrefixList":{"Id":"pl-12345678","Cidrs":["192.0.2.0/24"]})";
+  const std::string head = names + R"(,"Ports":[443])";
   const struct {
     std::string document;
     const char* said;
@@ -49,8 +53,12 @@ TEST(Service, SaysWhatIsWrong) {
       {head +
            R"(,"Requests":"Rest","Parameters":[],"Operations":[{"Method":"GET","On":"Key","Action":"x"}]})",
        "On must be"},
-      {R"({"Name":"x","ServiceName":"x","SigningName":"x","Hosts":["x"],"Ports":[0]})", "1 to 65535"},
-      {R"({"Name":"x","ServiceName":"x","SigningName":"x","Hosts":["x"]})", "needs Ports"},
+      {names + R"(,"Ports":[0]})", "1 to 65535"},
+      {names + "}", "needs Ports"},
+      {R"({"Name":"x","ServiceName":"x"})", "must be an object"},
+      {R"({"Name":"x","ServiceName":"x","PrefixList":{"Id":"x","Cidrs":[]}})", "must be pl-"},
+      {R"({"Name":"x","ServiceName":"x","PrefixList":{"Id":"pl-12345678","Cidrs":[]}})", "needs Cidrs"},
+      {R"({"Name":"x","ServiceName":"x","PrefixList":{"Id":"pl-12345678","Cidrs":["x"]}})", "IPv4 blocks"},
   };
   for (const auto& c : cases) {
     const auto service = parse_service(c.document, "r");

@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "netd/api/operations.hh"
+#include "netd/api/services.hh"
 #include "netd/core/backend.hh"
 
 namespace caisson::netd::api {
@@ -82,7 +83,11 @@ class FakeBackend final : public core::Backend {
   }
 
   mutable std::mutex mutex_;
-  std::shared_ptr<const vpc::State> state_ = std::make_shared<const vpc::State>();
+  std::shared_ptr<const vpc::State> state_ = [] {
+    vpc::State state;
+    state.services = known_services();
+    return std::make_shared<const vpc::State>(std::move(state));
+  }();
   std::uint64_t seed_ = 0;
   boost::asio::thread_pool writer_{1};
 };

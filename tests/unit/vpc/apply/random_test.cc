@@ -73,6 +73,34 @@ void check_networks(const State& state) {
   }
 }
 
+void check_routing(const State& state) {
+  for (const auto& [id, subnet] : state.subnets) {
+    if (!subnet->route_table) continue;
+    const auto* table = find(state.route_tables, subnet->route_table->table);
+    ASSERT_NE(table, nullptr) << id.text();
+    EXPECT_EQ(table->vpc, subnet->vpc);
+  }
+  for (const auto& [id, table] : state.route_tables) {
+    std::set<Ipv4Cidr> destinations;
+    for (const auto& route : table->routes) {
+      EXPECT_TRUE(destinations.insert(route.destination).second) << id.text();
+    }
+    const auto* vpc = find(state.vpcs, table->vpc);
+    ASSERT_NE(vpc, nullptr) << id.text();
+    EXPECT_TRUE(vpc->managed || destinations.contains(vpc->cidr)) << id.text();
+  }
+  std::set<std::pair<std::string, RouteTableId>> led;
+  for (const auto& [id, endpoint] : state.vpc_endpoints) {
+    ASSERT_NE(find(state.vpcs, endpoint->vpc), nullptr) << id.text();
+    for (const auto& table_id : endpoint->route_tables) {
+      const auto* table = find(state.route_tables, table_id);
+      ASSERT_NE(table, nullptr) << id.text();
+      EXPECT_EQ(table->vpc, endpoint->vpc);
+      EXPECT_TRUE(led.emplace(endpoint->service, table_id).second) << id.text();
+    }
+  }
+}
+
 /// The index is what the tables say, and nothing else.
 void check_index(const State& state) {
   EXPECT_EQ(state.index, index_of(state));
@@ -95,6 +123,8 @@ void delete_all(World& world, Random& random) {
       world.code(RevokeSecurityGroup{row->group, row->permission.egress, {rule}, {}});
     }
     world.code(DeleteSecurityGroup{random.id_of(world.state.security_groups)});
+    world.code(DeleteVpcEndpoints{{random.id_of(world.state.vpc_endpoints)}});
+    world.code(DeleteRouteTable{random.id_of(world.state.route_tables)});
     world.code(DeleteSubnet{random.id_of(world.state.subnets)});
     world.code(DeleteVpc{random.id_of(world.state.vpcs)});
   }
@@ -108,11 +138,13 @@ TEST(RandomCommands, KeepTheInvariantsAndCanBeUndone) {
   Random random(seed);
   for (int sequence = 0; sequence < 20; ++sequence) {
     World world;
+    world.state.services = test::test_services();
     int applied = 0;
     for (int step = 0; step < 400 && !testing::Test::HasFailure(); ++step) {
       applied += world.code(random.command(world.state)).empty() ? 1 : 0;
       check_interfaces(world.state);
       check_networks(world.state);
+      check_routing(world.state);
       check_index(world.state);
     }
     EXPECT_GT(applied, 40) << "the sequence did too little to show anything";

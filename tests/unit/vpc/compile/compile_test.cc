@@ -33,9 +33,9 @@ TEST(Compile, MakesABridgePerSubnetAndItsLocalRoute) {
   const auto desired = compile(world.state);
   EXPECT_THAT(desired.bridges, SizeIs(2));
   EXPECT_EQ(desired.bridges.at(bridge_name(subnet)).subnet, subnet);
-  const std::map<RouteKey, RouteTarget> routes{
-      {{find(world.state.subnets, subnet)->number, block("10.0.0.0/16")}, RouteTarget::kLocal},
-      {{find(world.state.subnets, other)->number, block("10.0.0.0/16")}, RouteTarget::kLocal}};
+  const std::map<RouteKey, DesiredRoute> routes{
+      {{find(world.state.subnets, subnet)->number, block("10.0.0.0/16")}, {RouteTarget::kLocal}},
+      {{find(world.state.subnets, other)->number, block("10.0.0.0/16")}, {RouteTarget::kLocal}}};
   EXPECT_EQ(desired.routes, routes);
 }
 
@@ -107,7 +107,7 @@ TEST(Compile, OfTheManagedSegmentLeadsOutAndNowhereElse) {
   const auto desired = compile(world.state);
   ASSERT_THAT(desired.routes, SizeIs(1));
   EXPECT_EQ(desired.routes.begin()->first.destination, block("0.0.0.0/0"));
-  EXPECT_EQ(desired.routes.begin()->second, RouteTarget::kManaged);
+  EXPECT_EQ(desired.routes.begin()->second, DesiredRoute{RouteTarget::kManaged});
   EXPECT_THAT(desired.enis, SizeIs(1));
   ASSERT_THAT(desired.policies, SizeIs(1));
   for (const auto& [key, rule] : desired.policies.begin()->second.rules)

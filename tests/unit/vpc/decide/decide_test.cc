@@ -1,5 +1,6 @@
 #include "vpc/decide/decide.hh"
 
+#include "tests/support/random_commands.hh"
 #include "tests/unit/vpc/apply/world.hh"
 
 namespace caisson::vpc {
@@ -109,6 +110,44 @@ TEST(DecideRoute, OfTheManagedSegmentLeadsOut) {
   const auto subnet = world.state.managed_subnets.at(world.account);
   EXPECT_EQ(decide_route(world.state, subnet, address("8.8.8.8")), RouteTarget::kManaged);
   EXPECT_EQ(decide_route(world.state, subnet, address("172.31.0.4")), RouteTarget::kManaged);
+}
+
+TEST(DecideRoute, GoesByTheSubnetsOwnTable) {
+  Firewall firewall;
+  auto& world = firewall.world;
+  const auto interface = world.interface(firewall.subnet);
+  const auto table = *RouteTableId::parse(world.id(CreateRouteTable{firewall.vpc, {}, ""}));
+  EXPECT_EQ(world.code(CreateRoute{table, block("192.0.2.0/24"), interface}), "");
+  EXPECT_EQ(decide_route(world.state, firewall.subnet, address("192.0.2.1")), std::nullopt);
+  EXPECT_EQ(world.code(AssociateRouteTable{table, firewall.subnet}), "");
+  EXPECT_EQ(decide_route(world.state, firewall.subnet, address("192.0.2.1")), RouteTarget::kInterface);
+}
+
+TEST(DecideWay, ToAServiceIsItsEndpoint) {
+  Firewall firewall;
+  auto& world = firewall.world;
+  world.state.services = test::test_services();
+  const auto s3 = address("203.0.113.10");
+  EXPECT_EQ(decide_way(world.state, firewall.subnet, s3), std::nullopt);
+  const auto main = find(world.state.vpcs, firewall.vpc)->main_route_table;
+  const auto id = world.id(CreateVpcEndpoint{firewall.vpc, "com.amazonaws.us-east-1.s3", {main}, "", {}, ""});
+  EXPECT_EQ(decide_way(world.state, firewall.subnet, s3), (Way{RouteTarget::kEndpoint, id}));
+  EXPECT_EQ(decide_way(world.state, firewall.subnet, address("203.0.113.128")), std::nullopt);
+  const auto interface = world.interface(firewall.subnet);
+  EXPECT_EQ(world.code(CreateRoute{main, block("0.0.0.0/0"), interface}), "");
+  EXPECT_EQ(decide_way(world.state, firewall.subnet, s3), (Way{RouteTarget::kEndpoint, id}));
+  EXPECT_EQ(world.code(CreateRoute{main, block("203.0.113.0/25"), interface}), "");
+  EXPECT_EQ(decide_way(world.state, firewall.subnet, s3), (Way{RouteTarget::kInterface, ""}));
+}
+
+TEST(DecideWay, OfTheManagedSegmentLeadsToAllServices) {
+  World world;
+  world.state.services = test::test_services();
+  world.id(EnsureFunctionInterface{"f#1", {}, {}});
+  const auto subnet = world.state.managed_subnets.at(world.account);
+  for (const char* service : {"203.0.113.1", "203.0.113.129"})
+    EXPECT_EQ(decide_route(world.state, subnet, address(service)), RouteTarget::kEndpoint);
+  EXPECT_EQ(decide_route(world.state, subnet, address("203.0.112.1")), RouteTarget::kManaged);
 }
 
 }  // namespace
