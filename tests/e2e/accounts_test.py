@@ -15,7 +15,8 @@ import harness
 
 EC2 = "http://127.0.0.1:4750/v1/"
 LAMBDA = "http://127.0.0.1:4751"
-IDS = re.compile(r"\b(?:vpc|subnet|sg|sgr|eni|eni-attach|rtb|rtbassoc|acl|aclassoc|dopt|vpc-cidr-assoc)-0[0-9a-f]{16}\b")
+S3 = "com.amazonaws.us-east-1.s3"
+IDS = re.compile(r"\b(?:vpc|vpce|subnet|sg|sgr|eni|eni-attach|rtb|rtbassoc|acl|aclassoc|dopt|vpc-cidr-assoc)-0[0-9a-f]{16}\b")
 
 FUNCTION = """
 import os, time
@@ -114,6 +115,10 @@ class Account:
         # Namespaces are the host's: its operator plugs in.
         self.attachment = self.lab.api("AttachNetworkInterface", self.id, NetworkInterfaceId=self.eni, DeviceIndex=0,
                                        InstanceId=f"netns:{self.namespace}")["AttachmentId"]
+        self.table = self.ec2("CreateRouteTable", VpcId=self.vpc)["RouteTable"]["RouteTableId"]
+        self.association = self.ec2("AssociateRouteTable", RouteTableId=self.table, SubnetId=self.subnet)["AssociationId"]
+        self.endpoint = self.ec2("CreateVpcEndpoint", VpcId=self.vpc, ServiceName=S3,
+                                 RouteTableIds=[self.table])["VpcEndpoint"]["VpcEndpointId"]
         self.ec2("CreateTags", Resources=[self.vpc, self.subnet, self.group, self.eni], Tags=tags)
         status, _, created = self.functions("POST", "/2015-03-31/functions", FunctionName="same", Runtime="python3.11",
                                             Handler="app.handler", Role=f"arn:aws:iam::{self.id}:role/same",
@@ -148,12 +153,16 @@ def attempts_on_netd(owner):
              "DescribeSubnets": ("SubnetIds", "subnet", "InvalidSubnetID.NotFound"),
              "DescribeSecurityGroups": ("GroupIds", "group", "InvalidGroup.NotFound"),
              "DescribeSecurityGroupRules": ("SecurityGroupRuleIds", "rule", "InvalidSecurityGroupRuleId.NotFound"),
-             "DescribeNetworkInterfaces": ("NetworkInterfaceIds", "eni", "InvalidNetworkInterfaceID.NotFound")}
+             "DescribeNetworkInterfaces": ("NetworkInterfaceIds", "eni", "InvalidNetworkInterfaceID.NotFound"),
+             "DescribeRouteTables": ("RouteTableIds", "table", "InvalidRouteTableID.NotFound"),
+             "DescribeVpcEndpoints": ("VpcEndpointIds", "endpoint", "InvalidVpcEndpointId.NotFound")}
     attempts = {action: [({}, None), ({member: [getattr(owner, attribute)]}, code)]
                 for action, (member, attribute, code) in by_id.items()}
     for action in ("DescribeRouteTables", "DescribeNetworkAcls"):
-        attempts[action] = [({}, None), ({"Filters": [{"Name": "vpc-id", "Values": [owner.vpc]}]}, None)]
-    for action in ("Describe", "DescribeFlows"):
+        attempts.setdefault(action, [({}, None)]).append(({"Filters": [{"Name": "vpc-id", "Values": [owner.vpc]}]}, None))
+    # The last three tell of services, which are everybody's.
+    for action in ("Describe", "DescribeFlows", "DescribePrefixLists", "DescribeManagedPrefixLists",
+                   "DescribeVpcEndpointServices"):
         attempts[action] = [({}, None)]
     permission = [{"IpProtocol": "tcp", "FromPort": 81, "ToPort": 81, "UserIdGroupPairs": [{"GroupId": owner.group}]}]
     attempts |= {
@@ -170,8 +179,22 @@ def attempts_on_netd(owner):
         "AttachNetworkInterface": [({"NetworkInterfaceId": owner.eni, "InstanceId": f"netns:{owner.namespace}",
                                      "DeviceIndex": 1}, "UnauthorizedOperation")],
         "DetachNetworkInterface": [({"AttachmentId": owner.attachment}, "InvalidAttachmentID.NotFound")],
+        "CreateRouteTable": [({"VpcId": owner.vpc}, "InvalidVpcID.NotFound")],
+        "DeleteRouteTable": [({"RouteTableId": owner.table}, "InvalidRouteTableID.NotFound")],
+        "AssociateRouteTable": [({"RouteTableId": owner.table, "SubnetId": owner.subnet}, "InvalidRouteTableID.NotFound")],
+        "DisassociateRouteTable": [({"AssociationId": owner.association}, "InvalidAssociationID.NotFound")],
+        "ReplaceRouteTableAssociation": [({"AssociationId": owner.association, "RouteTableId": owner.table},
+                                          "InvalidRouteTableID.NotFound")],
+        "DeleteRoute": [({"RouteTableId": owner.table, "DestinationCidrBlock": "10.0.0.0/16"}, "InvalidRouteTableID.NotFound")],
+        "CreateVpcEndpoint": [({"VpcId": owner.vpc, "ServiceName": S3}, "InvalidVpcID.NotFound")],
+        "ModifyVpcEndpoint": [({"VpcEndpointId": owner.endpoint, "ResetPolicy": True}, "InvalidVpcEndpointId.NotFound")],
+        # As of one that never was: the reply says so of each, and is no error.
+        "DeleteVpcEndpoints": [({"VpcEndpointIds": [owner.endpoint]}, None)],
         "CreateTags": [({"Resources": [owner.vpc], "Tags": [{"Key": "a", "Value": "b"}]}, "InvalidID")],
     }
+    for action in ("CreateRoute", "ReplaceRoute"):
+        attempts[action] = [({"RouteTableId": owner.table, "DestinationCidrBlock": "10.9.0.0/16",
+                              "NetworkInterfaceId": owner.eni}, "InvalidRouteTableID.NotFound")]
     for direction in ("Ingress", "Egress"):
         attempts[f"AuthorizeSecurityGroup{direction}"] = [
             ({"GroupId": owner.group, "IpPermissions": permission}, "InvalidGroup.NotFound")]
@@ -337,6 +360,8 @@ class Accounts(harness.LabCase):
         harness.eventually("the function's interface to go", released, 60)
         account.ec2("DeleteSecurityGroup", GroupId=account.group)
         account.ec2("DeleteSubnet", SubnetId=account.subnet)
+        account.ec2("DeleteVpcEndpoints", VpcEndpointIds=[account.endpoint])
+        account.ec2("DeleteRouteTable", RouteTableId=account.table)
         account.ec2("DeleteVpc", VpcId=account.vpc)
         self.lab.execute("caisson", "account", "delete", account.name, "--no-profile")
         with self.assertRaises(harness.ApiError) as raised:
