@@ -45,7 +45,7 @@ class RunnerdCrash(harness.LabCase):
 
         runnerd = self.lab.pid("runnerd")
         self.lab.kill("runnerd")
-        harness.eventually("no QEMU", lambda: self.lab.pids() == {self.lab.pid("netd")})
+        harness.eventually("no QEMU", lambda: self.lab.pids() == {self.lab.pid("netd"), self.lab.pid("endpointd")})
         harness.eventually("no control group", lambda: not self.lab.groups())
         owners = set().union(*harness.tap_owners().values(), set())
         self.assertFalse(owners & (machines | {runnerd}), "tap owners")
