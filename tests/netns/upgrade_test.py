@@ -16,6 +16,7 @@ SENDER, RECEIVER, REVOKED = "10.0.1.11", "10.0.1.12", "10.0.1.13"
 
 class Upgrade(NetworkCase):
     INSTANCE = "nsupgrd"
+    source_port = 20000
 
     def tag(self):
         """What the kernel calls the code of the program at a member's port."""
@@ -79,7 +80,10 @@ class Upgrade(NetworkCase):
             self.net.api("RevokeSecurityGroupIngress", GroupId=group, IpPermissions=rule)
 
     def send(self, source, port, text):
+        # A port that the kernel chose might be an admitted flow's, which goes on after the revocation.
+        self.source_port += 1
         with self.net.socket(source, socket.AF_INET, socket.SOCK_DGRAM) as here:
+            here.bind((REVOKED, self.source_port))
             here.sendto(text, (RECEIVER, port))
             self.net.sockets.remove(here)
 
