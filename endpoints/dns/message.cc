@@ -64,13 +64,14 @@ const ldns_rr* question_of(const ldns_pkt* packet) {
   return ldns_rr_list_rr_count(questions) == 1 ? ldns_rr_list_rr(questions, 0) : nullptr;
 }
 
-/// Type and class follow the name, which has no pointers: it is the first in the message.
-std::string question_bytes(std::string_view message) {
-  std::size_t at = kHeader;
-  while (at < message.size() && message[at] != 0) {
-    at += static_cast<unsigned char>(message[at]) + std::size_t{1};
-  }
-  return at + 5 <= message.size() ? std::string(message.substr(kHeader, at + 5 - kHeader)) : std::string();
+/// The question by itself, its name spelt out: a name may hold a pointer even here (into the header), and
+/// only ldns follows those.
+std::string question_bytes(const ldns_rr* question) {
+  std::uint8_t* raw = nullptr;
+  std::size_t size = 0;
+  if (ldns_rr2wire(&raw, question, LDNS_SECTION_QUESTION, &size) != LDNS_STATUS_OK) return {};
+  const std::unique_ptr<std::uint8_t, Freer> bytes(raw);
+  return {reinterpret_cast<const char*>(raw), size};
 }
 
 /// As ldns reads it, with the letters that were sent.
@@ -146,7 +147,7 @@ Read read_query(std::string_view bytes) {
   const Packet packet = word(bytes, 4) == 1 ? parse(bytes) : nullptr;
   const ldns_rr* question = packet ? question_of(packet.get()) : nullptr;
   Query query;
-  query.question = question == nullptr ? std::string() : question_bytes(bytes);
+  query.question = question == nullptr ? std::string() : question_bytes(question);
   if (query.question.empty()) return {.query = {}, .refusal = refuse(bytes, Rcode::kFormErr)};
   query.id = ldns_pkt_id(packet.get());
   query.name = name_of(ldns_rr_owner(question));

@@ -55,6 +55,18 @@ TEST(ReadQuery, RefusesTheRest) {
   EXPECT_EQ(refusal(chaos), 5U);
 }
 
+// A pointer is no label: read as one it leads past the question, to bytes that are another's name.
+TEST(ReadQuery, SpellsOutANameThatIsAPointer) {
+  std::string bytes = question("a", kA).substr(0, 12);
+  bytes[0] = 0;
+  bytes[1] = 1;  // at offset 1 stands the name "\001" (RD, a label of one byte), which the zeros after it end
+  bytes += std::string("\xc0\x01\0\x01\0\x01", 6);
+  const auto read = read_query(bytes + std::string(200, '\7'));
+  ASSERT_TRUE(read.query);
+  EXPECT_EQ(read.query->question, std::string("\1\1\0\0\x01\0\x01", 7));
+  EXPECT_TRUE(answers(*read.query, 1, reply(*read.query, {}, kClassicDatagram)));
+}
+
 TEST(ReadQuery, KnowsVersionZeroOfEdnsAlone) {
   const auto read = read_query(question("a", kA, 1232, 0x0001));  // the version is the low byte of these two
   EXPECT_TRUE(read.query || !read.refusal.empty());
