@@ -242,36 +242,49 @@ const std::vector<unsigned>& Cgroup::cpus() const {
   return layout_->cpus.reserved.empty() ? layout_->cpus.reserved : layout_->cpus.all;
 }
 
-Status Cgroup::set_cpu_cap(std::uint32_t millis) {
-  for (std::size_t i = 0; i < folders_.size(); ++i) {
-    std::vector<CpuCap> caps = cpu_step_aside(*layout_, controllers_[i]);
-    std::ranges::move(cpu_cap(layout_->version, controllers_[i], cpu_share_, millis),
-                      std::back_inserter(caps));
-    for (CpuCap& cap : caps) {
-      const std::string path = folders_[i] + "/" + cap.file;
-      cap_files_.push_back(Fd::own(::open(path.c_str(), O_WRONLY | O_CLOEXEC)));
-      if (!cap_files_.back()) return Error::system(errno, "open", path);
-      caps_.push_back(std::move(cap));
-    }
+Status Cgroup::prepare(const std::string& folder, std::vector<CpuCap> caps, std::vector<CapFile>& files) {
+  for (CpuCap& cap : caps) {
+    const std::string path = folder + "/" + cap.file;
+    Fd file = Fd::own(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!file) return Error::system(errno, "open", path);
+    files.push_back({std::move(cap), std::move(file)});
   }
   return ok();
 }
 
-Status Cgroup::write_caps(std::string CpuCap::*text) {
-  for (std::size_t i = 0; i < caps_.size(); ++i) {
-    const std::string& wanted = caps_[i].*text;
-    if (wanted.empty()) continue;
-    TRYV(write_to(cap_files_[i], wanted, caps_[i].file));
+Status Cgroup::set_cpu_cap(std::uint32_t millis) {
+  for (std::size_t i = 0; i < folders_.size(); ++i) {
+    TRYV(prepare(folders_[i], cpu_cap(layout_->version, controllers_[i], cpu_share_, millis), caps_));
+    TRYV(prepare(folders_[i], cpu_step_aside(*layout_, controllers_[i]), confinement_));
   }
   return ok();
+}
+
+Status Cgroup::write_caps(const std::vector<CapFile>& files, std::string CpuCap::*text) {
+  for (const auto& [cap, file] : files) {
+    const std::string& wanted = cap.*text;
+    if (wanted.empty()) continue;
+    TRYV(write_to(file, wanted, cap.file));
+  }
+  return ok();
+}
+
+Status Cgroup::hold_back_cpu() {
+  return write_caps(caps_, &CpuCap::capped);
 }
 
 Status Cgroup::cap_cpu() {
-  return write_caps(&CpuCap::capped);
+  confined_ = true;
+  TRYV(write_caps(confinement_, &CpuCap::capped));
+  return hold_back_cpu();
 }
 
 Status Cgroup::free_cpu() {
-  return write_caps(&CpuCap::free);
+  if (confined_) {
+    TRYV(write_caps(confinement_, &CpuCap::free));
+  }
+  confined_ = false;
+  return write_caps(caps_, &CpuCap::free);
 }
 
 Result<std::unique_ptr<CgroupTree>> CgroupTree::open(const std::string& name,

@@ -28,7 +28,11 @@ class Cgroup {
   [[nodiscard]] const std::vector<unsigned>& cpus() const;
   /// Prepares the cap; until cap_cpu() there is none. Errors: those of writing, with the file's name.
   [[nodiscard]] Status set_cpu_cap(std::uint32_t millis);
-  /// Two states; some microseconds each. To be called by one thread at a time, after set_cpu_cap().
+  /// Three states; some microseconds each. To be called by one thread at a time, after set_cpu_cap().
+  /// Held back: capped, and whoever wakes goes first. It stays where it is: threads that change CPUs are found on the
+  /// new one when they are free again, behind those who must stay there.
+  [[nodiscard]] Status hold_back_cpu();
+  /// Held back, and confined to the CPUs that are not reserved.
   [[nodiscard]] Status cap_cpu();
   [[nodiscard]] Status free_cpu();
   /// Where the group is: a folder for each hierarchy.
@@ -36,15 +40,22 @@ class Cgroup {
 
  private:
   friend class CgroupTree;
-  [[nodiscard]] Status write_caps(std::string CpuCap::*text);
+  /// What is written, and where.
+  struct CapFile {
+    CpuCap cap;
+    Fd file;
+  };
+  static Status prepare(const std::string& folder, std::vector<CpuCap> caps, std::vector<CapFile>& files);
+  static Status write_caps(const std::vector<CapFile>& files, std::string CpuCap::*text);
   const CgroupLayout* layout_ = nullptr;  ///< the tree's, which lives as long
   std::vector<std::string> controllers_;
   std::vector<std::string> folders_;
   std::vector<Fd> tasks_;
   Fd folder_;
   std::uint32_t cpu_share_ = 0;
-  std::vector<CpuCap> caps_;
-  std::vector<Fd> cap_files_;
+  std::vector<CapFile> caps_;
+  std::vector<CapFile> confinement_;
+  bool confined_ = false;
 };
 
 /// The folder that holds all groups of an instance. Thread-safe once opened.

@@ -144,7 +144,9 @@ class MicroVmEnvironment : public Environment {
         std::chrono::floor<std::chrono::milliseconds>((now + invocation.timeout).time_since_epoch());
     // A failure to cap is no reason to fail the caller, but to use the environment no more.
     Status capped = cgroup_.free_cpu();
+    bool is_long = false;
     const auto cap = [&] {
+      is_long = true;
       if (capped) capped = cgroup_.cap_cpu();
     };
     auto answer = agent_.invoke({.request_id = invocation.request_id,
@@ -154,7 +156,7 @@ class MicroVmEnvironment : public Environment {
                                  .client_context = invocation.client_context,
                                  .payload = invocation.payload},
                                 begin + invocation.timeout, begin + kUncappedTime, cap);
-    cap();
+    if (capped && !is_long) capped = cgroup_.hold_back_cpu();
     Outcome outcome = answer ? from_answer(answer.value()) : broken(answer.error(), begin);
     outcome.log = log_.take();
     outcome.usable = outcome.usable && capped && has_credentials();

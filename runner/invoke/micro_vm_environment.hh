@@ -4,7 +4,8 @@
 // - A slot is open only while the agent has acknowledged the clock (and, after a restore, entropy and seeds).
 // - A slot is sealed before its microVM is paused, and returned only when its QEMU is dead.
 // - A microVM's user is used by no other one that is alive; nor is its control group.
-// - Its CPU time is capped from an invocation's first kUncappedTime on until the next invocation.
+// - Its CPU time is capped from an invocation's first kUncappedTime on, and when it has ended, until the next one. Only
+//   who is capped in the midst of an invocation changes CPUs for it.
 // - Each environment has credentials of its own, given to it after its restore, and serves no longer than they are good for.
 // - A microVM that ends before it has been given an event is replaced, twice; its code may have run its init by then,
 //   which Lambda, too, may run more than once.

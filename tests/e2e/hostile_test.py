@@ -254,10 +254,12 @@ class Hostile(harness.LabCase):
             [thread for thread in threads if thread.is_alive()])
 
     def is_capped(self, user):
+        """By where it may run: between short invocations, too, it makes way (cpu.idle)."""
         for path in self.lab.groups():
-            if path.endswith(f"/vm-{user}") and os.path.exists(f"{path}/cpu.idle"):
-                with contextlib.suppress(OSError), open(f"{path}/cpu.idle", encoding="ascii") as text:
-                    return text.read().strip() == "1"
+            if path.endswith(f"/vm-{user}") and os.path.exists(f"{path}/cpuset.cpus"):
+                with contextlib.suppress(OSError), open(f"{path}/cpuset.cpus", encoding="ascii") as one, \
+                        open(f"{os.path.dirname(path)}/cpuset.cpus", encoding="ascii") as all_of_them:
+                    return one.read() != all_of_them.read()
         return False
 
     @contextlib.contextmanager

@@ -204,6 +204,8 @@ void check_step_aside(const CgroupTree& tree) {
     check(CPU_EQUAL(&have, &want), what);
   };
   runs_on(cpus.all, "a child has less than all CPUs");
+  check(group.hold_back_cpu().has_value(), "hold_back_cpu");
+  runs_on(cpus.all, "who is held back has less than all CPUs");
   check(group.cap_cpu().has_value(), "cap_cpu");
   runs_on(cpus.others, "who is capped may use other CPUs than those that are not reserved");
   check(group.free_cpu().has_value(), "free_cpu");
