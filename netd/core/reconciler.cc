@@ -210,6 +210,7 @@ Status Reconciler::apply(StatePointer state, const std::set<vpc::VpcId>& touched
 
 Result<Plan> Reconciler::compare() {
   const std::lock_guard turn(comparing_mutex_);
+  std::optional<Plan> doubtful;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     StatePointer state;
     std::uint64_t seen = 0;
@@ -218,9 +219,14 @@ Result<Plan> Reconciler::compare() {
       state = written_;
       seen = changes_;
     }
-    auto plan = difference(*state, comparing_);
-    const std::lock_guard lock(mutex_);
-    if (changes_ == seen) return plan;
+    TRY(auto plan, difference(*state, comparing_));
+    {
+      const std::lock_guard lock(mutex_);
+      if (changes_ == seen) return plan;
+    }
+    // Among commands that never pause there is no such moment. What they were in the midst of differs each time.
+    doubtful = doubtful ? reconcile::in_both(plan, *doubtful) : std::move(plan);
+    if (reconcile::only_reports(*doubtful)) return *doubtful;
   }
   const std::lock_guard lock(mutex_);
   return difference(*written_, comparing_);

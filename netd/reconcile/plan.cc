@@ -1,6 +1,9 @@
 #include "netd/reconcile/plan.hh"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
+#include <utility>
 
 namespace caisson::netd::reconcile {
 namespace {
@@ -164,6 +167,17 @@ bool only_reports(const Plan& plan) {
   return std::all_of(plan.begin(), plan.end(), [](const Operation& operation) {
     return std::holds_alternative<Report>(operation.what);
   });
+}
+
+Plan in_both(const Plan& plan, const Plan& other) {
+  std::set<std::pair<std::string, std::string>> known;
+  for (const Operation& operation : other)
+    known.emplace(operation.name(), operation.object());
+  Plan both;
+  std::copy_if(plan.begin(), plan.end(), std::back_inserter(both), [&](const Operation& operation) {
+    return known.contains({operation.name(), operation.object()});
+  });
+  return both;
 }
 
 }  // namespace caisson::netd::reconcile

@@ -111,6 +111,10 @@ std::size_t leaked_objects(const Plan& plan);
 /// Nothing is to be done but to read it.
 bool only_reports(const Plan& plan);
 
+/// What of `plan` is in `other`, too, by kind and object: of two comparisons while the model changes, what neither change
+/// explains.
+Plan in_both(const Plan& plan, const Plan& other);
+
 /// Members that are not desired any more are closed first; then the new is written, `vpcs` after what it publishes;
 /// what nothing refers to any more goes last.
 Plan diff_tables(const Tables& desired, const Tables& observed);

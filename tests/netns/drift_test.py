@@ -1,8 +1,10 @@
 """What somebody else does to a running netd's kernel objects is noticed without a request, and undone."""
 
+import concurrent.futures
 import json
 import os
 import subprocess
+import threading
 
 from commands import CommandsCase
 from network import harness, run
@@ -136,6 +138,32 @@ class Drift(CommandsCase):
                 undo()
         harness.eventually("its count goes with the port", lambda: not counted(), seconds=60)
         self.assertEqual(self.dropped("SPOOF"), sums)
+
+    def test_among_commands_that_never_pause(self):
+        """A comparison always finds the model changed since it began; what differs all the same is undone."""
+        ended = threading.Event()
+
+        def work():
+            while not ended.is_set():
+                vpc = self.net.api("CreateVpc", CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+                subnet = self.net.api("CreateSubnet", VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
+                self.net.api("DeleteSubnet", SubnetId=subnet)
+                self.net.api("DeleteVpc", VpcId=vpc)
+
+        with concurrent.futures.ThreadPoolExecutor() as threads:
+            working = threads.submit(work)
+            try:
+                port = self.links_like("cm")[0]
+                for _ in range(3):
+                    self.inside("ip", "link", "set", port, "nomaster")
+                    harness.eventually("a port off its bridge is undone", lambda: "master" in json.loads(
+                        self.inside("ip", "-j", "link", "show", port))[0], seconds=60)
+                self.assertFalse(working.done())
+            finally:
+                ended.set()
+            working.result()
+        harness.eventually("nothing is left to do", lambda: self.net.inspect("Plan") == [], seconds=60)
+        self.assert_whole()
 
     def dropped(self, reason):
         return self.net.metric(f'caisson_dropped_packets_total{{reason="{reason}"}}')

@@ -31,6 +31,15 @@ TEST(Alias, IsOurMark) {
   EXPECT_EQ(alias_of("vpc-1"), "caisson:vpc-1");
 }
 
+TEST(InBoth, IsWhatTwoPlansShareByKindAndObject) {
+  const Plan plan{
+      {PutEntry{"routes", "k", "1"}, "missing"}, {DeleteEntry{"routes", "k"}, "-"}, {DeletePin{"x"}, "-"}};
+  const Plan other{
+      {PutEntry{"routes", "k", "2"}, "differs"}, {DeleteEntry{"enis", "k"}, "-"}, {DeletePin{"x"}, "-"}};
+  EXPECT_THAT(lines(in_both(plan, other)), ElementsAre("PutEntry routes 6b (missing)", "DeletePin x (-)"));
+  EXPECT_THAT(in_both(plan, {}), IsEmpty());
+}
+
 TEST(DiffLinks, MakesWhatIsMissing) {
   const auto plan = diff_links(one_member(), {});
   EXPECT_THAT(lines(plan), ElementsAre("MakeBridge br-a (missing)", "MakeMember cm1 (missing)",
