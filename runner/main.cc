@@ -213,6 +213,7 @@ Status run(const Options& options) {
                      .pool = pool,
                      .region = options.region,
                      .offer = images.offer(),
+                     .code_storage_bytes = options.code_storage_mib << 20U,
                      .background = [&](std::function<void()> job) {
                        boost::asio::post(background, [id = current_request_id(), job = std::move(job)] {
                          const RequestScope scope(id);

@@ -50,6 +50,10 @@ void describe(CLI::App& app, Options& options) {
       "--reserved-cpus", options.reserved_cpus,
       "CPUs that environments leave after their first 100 ms of an invocation, for the daemon and those that "
       "begin [one in sixteen; 0: none]");
+  app.add_option("--code-storage", options.code_storage_mib,
+                 "Code of each account's functions, as ZIP files, MiB")
+      ->capture_default_str()
+      ->check(CLI::Range(1U, 1U << 30U));
   app.add_option("--preparations", options.preparations, "Snapshots made at the same time")
       ->capture_default_str()
       ->check(CLI::Range(1U, 64U));

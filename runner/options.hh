@@ -36,6 +36,7 @@ struct Options {
   std::optional<std::uint32_t> min_cpu_percent;
   std::optional<unsigned> reserved_cpus;
   std::size_t preparations = 3;
+  std::uint64_t code_storage_mib = 75 * 1024;
 };
 
 /// Adds the options to `app`; parsing fills `options`, which must live as long.

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <array>
+#include <limits>
 #include <set>
 #include <utility>
 
@@ -113,9 +114,15 @@ Result<std::string> Deployer::place_new(const FunctionKey& key, const std::strin
                  made.error().code + ". EC2 error message: " + made.error().message);
 }
 
+Status Deployer::check_storage(const FunctionKey& key, std::uint64_t bytes) const {
+  const auto functions = parts_.registry.list(key.account, "", std::numeric_limits<std::size_t>::max());
+  return check_code_storage(functions, bytes, parts_.code_storage_bytes);
+}
+
 Result<Function> Deployer::create(const FunctionKey& key, const CreateRequest& request) {
   const auto exists = [&key] { return conflict("Function already exist: " + key.name); };
   if (parts_.registry.find(key)) return exists();
+  TRYV(check_storage(key, request.zip.size()));
   TRY(CodePackage package, parts_.code.take(request.zip));
   Function function;
   function.key = key;
@@ -131,6 +138,8 @@ Result<Function> Deployer::create(const FunctionKey& key, const CreateRequest& r
   };
   Lock lock(changes_);
   if (parts_.registry.find(key)) return undo(exists());
+  // Taking the package took time: look again.
+  if (const Status fits = check_storage(key, package.bytes); !fits) return undo(fits.error());
   auto vpc = place_new(key, function.deployment, function.current);
   if (!vpc) return undo(std::move(vpc).error());
   function.current.vpc.vpc = std::move(vpc).value();
@@ -199,6 +208,7 @@ Result<Function> Deployer::update_code(const FunctionKey& key, const CodeRequest
   {
     TRY(const Registry::Pointer found, get(key));
     TRYV(check_changeable(*found, request.revision));
+    TRYV(check_storage(key, request.zip.size()));
   }
   TRY(CodePackage package, parts_.code.take(request.zip));
   const auto undo = [&](const Error& error) {
@@ -211,6 +221,7 @@ Result<Function> Deployer::update_code(const FunctionKey& key, const CodeRequest
   // Taking the package took time: look again.
   if (const Status status = check_changeable(*found.value(), request.revision); !status)
     return undo(status.error());
+  if (const Status fits = check_storage(key, package.bytes); !fits) return undo(fits.error());
   Settings next = found.value()->current;
   next.code = package;
   if (request.dry_run) {

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "base/result.hh"
+#include "runner/functions/code_storage.hh"
 #include "runner/functions/code_store.hh"
 #include "runner/functions/registry.hh"
 #include "runner/functions/request.hh"
@@ -30,7 +31,8 @@ Reason reason_of(const Error& error);
 bool is_callers(const Error& error);
 
 /// Thread-safe. Errors are Lambda's: ResourceNotFoundException, ResourceConflictException,
-/// PreconditionFailedException, InvalidParameterValueException, ServiceException, and those of request.hh.
+/// PreconditionFailedException, InvalidParameterValueException, CodeStorageExceededException, ServiceException, and those
+/// of request.hh.
 class Deployer {
  public:
   using Run = std::function<void(std::function<void()>)>;
@@ -42,6 +44,7 @@ class Deployer {
     Pool& pool;
     std::string region;
     Offer offer;
+    std::uint64_t code_storage_bytes = kCodeStorageBytes;  ///< of each account
     Run background;  ///< runs a job on a thread that lives as long as the process
   };
   explicit Deployer(Parts parts) : parts_(std::move(parts)) {}
@@ -65,6 +68,7 @@ class Deployer {
   using Lock = std::unique_lock<std::mutex>;
 
   Result<DeploymentPointer> make(const FunctionKey& key, const std::string& id, const Settings& settings);
+  [[nodiscard]] Status check_storage(const FunctionKey& key, std::uint64_t bytes) const;
   Status check_changeable(const Function& function, const std::string& revision) const;
   Result<Function> begin_update(Function function, Settings next);
   Result<std::string> place_new(const FunctionKey& key, const std::string& deployment,

@@ -130,6 +130,25 @@ TEST_F(DeployerTest, NewCodeReplacesTheOldFile) {
   EXPECT_NE(now().current.code.sha256, created.current.code.sha256);
 }
 
+TEST_F(DeployerTest, AnAccountHasItsShareOfCode) {
+  create("full");
+  run_background();
+  const std::string rest(kCodeStorage - 3, 'x');
+  CreateRequest request;
+  request.zip = rest + "y";
+  EXPECT_EQ(deployer_->create({kAccount, "f"}, request).error().code, "CodeStorageExceededException");
+  EXPECT_EQ(deployer_->update_code({kAccount, "full"}, {.zip = rest + "y"}).error().code,
+            "CodeStorageExceededException");
+  EXPECT_EQ(files().size(), 1U);
+  EXPECT_TRUE(deployer_->create({"000000000002", "f"}, request));
+  EXPECT_TRUE(deployer_->update_code({kAccount, "full"}, {.zip = rest}));
+  // Until it is done both are stored.
+  request.zip = "z";
+  EXPECT_EQ(deployer_->create({kAccount, "f"}, request).error().code, "CodeStorageExceededException");
+  run_background();
+  EXPECT_TRUE(deployer_->create({kAccount, "f"}, request));
+}
+
 TEST_F(DeployerTest, ADryRunOfNewCodeChangesNothing) {
   create();
   run_background();

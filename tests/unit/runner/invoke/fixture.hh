@@ -16,6 +16,8 @@ namespace caisson::runner {
 
 class DeployerFixture : public testing::Test {
  protected:
+  static constexpr std::uint64_t kCodeStorage = 30;
+
   DeployerFixture() : folder_(std::filesystem::temp_directory_path() / ("caisson-deployer-" + random_hex())) {
     std::filesystem::create_directory(folder_);
     // The helpers are replaced: what is tested here is not the intake.
@@ -29,6 +31,7 @@ class DeployerFixture : public testing::Test {
                                       .pool = *pool_,
                                       .region = "us-east-1",
                                       .offer = {.runtimes = {"python3.11"}},
+                                      .code_storage_bytes = kCodeStorage,
                                       .background = [this](std::function<void()> job) {
                                         const std::lock_guard lock(mutex_);
                                         jobs_.push_back(std::move(job));
