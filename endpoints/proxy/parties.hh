@@ -20,6 +20,7 @@ struct Peer {
   Ipv4Address address;
   std::uint16_t port = 0;
   Ipv4Address local_address;
+  std::uint16_t local_port = 0;
 };
 
 /// Who speaks, as the network says it; no byte of the request has a part in it.
@@ -63,7 +64,9 @@ struct Record {
   std::uint64_t bytes_in = 0;  ///< of bodies, as they came over the wire
   std::uint64_t bytes_out = 0;
   std::uint64_t latency_us = 0;  ///< from the head's last byte to the answer's
-  Peer peer;                     ///< joins it to its flow
+  Peer peer;                     ///< with the two below it joins the request to its flow
+  std::string eni;
+  std::string source;  ///< the interface's private address
 };
 
 using PolicyPointer = std::shared_ptr<const policies::Policy>;

@@ -68,7 +68,8 @@ Peer peer_of(const asio::ip::tcp::socket& socket) {
   if (error) return {};
   return {.address = Ipv4Address{remote.address().to_v4().to_uint()},
           .port = remote.port(),
-          .local_address = Ipv4Address{local.address().to_v4().to_uint()}};
+          .local_address = Ipv4Address{local.address().to_v4().to_uint()},
+          .local_port = local.port()};
 }
 
 class ProxySession final : public Session, public std::enable_shared_from_this<ProxySession> {
@@ -177,7 +178,9 @@ class ProxySession final : public Session, public std::enable_shared_from_this<P
                .function = client_.function,
                .request_id = http::make_request_id(),
                .endpoint = client_.endpoint,
-               .peer = peer_};
+               .peer = peer_,
+               .eni = client_.eni,
+               .source = client_.private_address};
   }
 
   void end_request() {
