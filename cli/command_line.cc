@@ -14,6 +14,7 @@
 #include "cli/completion.hh"
 #include "cli/doctor/doctor.hh"
 #include "cli/print.hh"
+#include "cli/requests/commands.hh"
 #include "cli/texts.hh"
 #include "netd/api/operations.hh"
 
@@ -128,20 +129,25 @@ class CommandLine {
     app_.add_flag("--json", global_.json, "Print the reply as it is.");
     add_inspections();
     add_doctor();
-    add_account_commands(app_, {.ask = [this](const std::string& account, const std::string& action,
-                                              const Json& parameters) -> Result<Json> {
-                                  TRY(const auto where, endpoint());
-                                  return call(where, account, action, parameters);
-                                },
-                                .act =
-                                    [this](std::function<Status()> work) {
-                                      action_ = [this, work = std::move(work)] {
-                                        const Status done = work();
-                                        return done ? 0 : fail(done.error());
-                                      };
-                                    },
+    const auto ask_as = [this](const std::string& account, const std::string& action,
+                               const Json& parameters) -> Result<Json> {
+      TRY(const auto where, endpoint());
+      return call(where, account, action, parameters);
+    };
+    const auto act = [this](std::function<Status()> work) {
+      action_ = [this, work = std::move(work)] {
+        const Status done = work();
+        return done ? 0 : fail(done.error());
+      };
+    };
+    add_request_commands(app_, {.ask = ask_as,
+                                .act = act,
+                                .instance = global_.instance,
+                                .account = global_.account,
                                 .json = global_.json,
-                                .out = out_});
+                                .out = out_,
+                                .err = err_});
+    add_account_commands(app_, {.ask = ask_as, .act = act, .json = global_.json, .out = out_});
     for (const auto& operation : netd::api::operations()) {
       if (!operation.internal) add_operation(operation);
     }
