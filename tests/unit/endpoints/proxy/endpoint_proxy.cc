@@ -1,8 +1,10 @@
-// The endpoints' proxy by itself, with fixed sources: one client, two keys, a policy from a file, a backend on loopback.
+// The endpoints' proxy by itself, with fixed sources: two clients, three keys, a policy from a file, a backend on loopback. Who
+// comes from 127.0.0.2 is the neighbour.
 //
-//   endpoint_proxy SERVICES FOLDER POLICY S3_PORT DYNAMODB_PORT
+//   endpoint_proxy SERVICES FOLDER POLICY S3_PORT DYNAMODB_PORT [CONNECTIONS]
 //
-// Prints {"http", "https"}, its ports, and then each request's record, a JSON line each; ends with its stdin.
+// Prints {"http", "https"}, its ports, and then each request's record, a JSON line each, or, with as many CONNECTIONS as an
+// account may have then, none. The records are in FOLDER, too. A line of its stdin prints {"metrics"}; ends with its stdin.
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,16 +13,22 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "endpoints/proxy/proxy.hh"
+#include "endpoints/records/request_log.hh"
+#include "endpoints/records/request_metrics.hh"
 
 namespace caisson::endpoints {
 namespace {
 
 constexpr const char* kAccount = "111122223333";
+constexpr const char* kNeighbour = "444455556666";
+constexpr std::uint32_t kNeighboursAddress = 0x7F000002;
+constexpr int kArguments = 6;
 constexpr const char* kRegion = "us-east-1";
 
 std::string contents(const std::string& path) {
@@ -58,14 +66,47 @@ void print(const Record& record) {
 Result<Key> find_key(const std::string& id, const std::string& token, const sigv4::Scope& scope) {
   if (token == "ended") return Error{.code = "ExpiredToken"};
   const bool session = id == "ASIASESSION" && token == "token";
+  const bool neighbour = id == "AKIDNEIGHBOUR";
   if (!session && !token.empty()) return Error{.code = "InvalidClientTokenId"};
-  if (!session && id != "AKIDACCOUNT") return Error{.code = "NotFound"};
-  return Key{.account = kAccount,
+  if (!session && !neighbour && id != "AKIDACCOUNT") return Error{.code = "NotFound"};
+  return Key{.account = neighbour ? kNeighbour : kAccount,
              .signing_key = sigv4::SigningKey::derive("secret", scope),
              .function = session ? "resize" : ""};
 }
 
-Status run(char** arguments) {
+Result<Client> resolve(const Peer& peer) {
+  const bool neighbour = peer.address.value == kNeighboursAddress;
+  return Client{.account = neighbour ? kNeighbour : kAccount,
+                .vpc = "vpc-1",
+                .endpoint = "vpce-1",
+                .service = "",
+                .eni = "eni-1",
+                .function = neighbour ? "neighbour" : "resize",
+                .private_address = "10.0.0.5"};
+}
+
+/// A line of the input asks for the metrics, its end ends the program.
+class Input {
+ public:
+  Input(boost::asio::io_context& io, std::function<std::string()> metrics)
+      : io_(io), stream_(io, ::dup(STDIN_FILENO)), metrics_(std::move(metrics)) {}
+  void read() {
+    stream_.async_read_some(boost::asio::buffer(bytes_),
+                            [this](boost::system::error_code error, std::size_t) {
+                              if (error) return io_.stop();
+                              std::cout << nlohmann::json{{"metrics", metrics_()}} << std::endl;
+                              read();
+                            });
+  }
+
+ private:
+  boost::asio::io_context& io_;
+  boost::asio::posix::stream_descriptor stream_;
+  std::function<std::string()> metrics_;
+  std::array<char, 64> bytes_{};
+};
+
+Status run(int count, char** arguments) {
   const std::string services = arguments[1];
   const std::string folder = arguments[2];
   std::vector<Service> known;
@@ -83,20 +124,14 @@ Status run(char** arguments) {
   const std::map<std::string, int> ports{{"s3", std::stoi(arguments[4])},
                                          {"dynamodb", std::stoi(arguments[5])}};
 
+  TRY(auto log, RequestLog::open(folder));
+  RequestMetrics metrics;
   boost::asio::io_context io;
   ProxySettings settings{
       .services = std::move(known),
       .region = kRegion,
       .certificate = std::move(certificate),
-      .sources = {.resolve = [](const Peer&) -> Result<Client> {
-                    return Client{.account = kAccount,
-                                  .vpc = "vpc-1",
-                                  .endpoint = "vpce-1",
-                                  .service = "",
-                                  .eni = "eni-1",
-                                  .function = "resize",
-                                  .private_address = "10.0.0.5"};
-                  },
+      .sources = {.resolve = resolve,
                   .key = find_key,
                   .policy = [policy](const std::string&) -> Result<PolicyPointer> { return policy; },
                   .backend = [ports](const std::string& service, const std::string&) -> Result<Backend> {
@@ -104,8 +139,12 @@ Status run(char** arguments) {
                                    .port = static_cast<std::uint16_t>(ports.at(service)),
                                    .credentials = {"S3RVER", "S3RVER", ""}};
                   }},
-      .record = print};
-  settings.limits.connections_per_account = 16;
+      .record = [&](const Record& record) {
+        log.write(record);
+        metrics.count(record);
+        if (count == kArguments) print(record);
+      }};
+  settings.limits.connections_per_account = count == kArguments ? 16 : std::stoul(arguments[kArguments]);
   settings.limits.head = std::chrono::milliseconds(1500);
   TRY(const auto proxy, Proxy::make(io, std::move(settings)));
   auto [plain, plain_port] = listening();
@@ -114,10 +153,8 @@ Status run(char** arguments) {
   TRYV(proxy->adopt(std::move(secure), true));
   std::cout << nlohmann::json{{"http", plain_port}, {"https", secure_port}} << std::endl;
 
-  boost::asio::posix::stream_descriptor input(io, ::dup(STDIN_FILENO));
-  std::array<char, 64> ignored{};
-  input.async_read_some(boost::asio::buffer(ignored),
-                        [&io](boost::system::error_code, std::size_t) { io.stop(); });
+  Input input(io, [&] { return metrics.text(proxy->stats(), log.stats()); });
+  input.read();
   io.run();
   return ok();
 }
@@ -126,8 +163,8 @@ Status run(char** arguments) {
 }  // namespace caisson::endpoints
 
 int main(int count, char** arguments) {  // NOLINT(bugprone-exception-escape): a test's program ends then
-  if (count != 6) return 2;
-  const auto done = caisson::endpoints::run(arguments);
+  if (count < caisson::endpoints::kArguments) return 2;
+  const auto done = caisson::endpoints::run(count, arguments);
   if (!done) std::cerr << done.error().text() << '\n';
   return done ? 0 : 1;
 }
