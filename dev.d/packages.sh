@@ -24,7 +24,7 @@ packages_of() {
       echo nodejs
       npm_package
       ;;
-    bench) echo containernetworking-plugins iptables gnuplot-nox ethtool ;;
+    bench) echo containernetworking-plugins iptables gnuplot-nox ethtool wrk openssl libpcre2-8-0 python3-botocore ;;
     package) echo dpkg-dev libboost1.81-dev libc6-dev ;;
     demo) echo awscli postgresql python3-pg8000 jq zip curl ;;
   esac
@@ -67,22 +67,24 @@ apt_install() {
   return "$status"
 }
 
-# fetch_promtool FOLDER: promtool alone of Debian's prometheus. The package would start a server where systemd is PID 1, and
-# at each boot from then on; so it is unpacked, not installed.
-fetch_promtool() {
-  local folder=$1 work
-  [[ ! -x $folder/promtool ]] || return 0
+# fetch_program PACKAGE PROGRAM FOLDER: this program alone of a Debian package that would start a server where systemd is PID 1,
+# and at each boot from then on; so it is unpacked, not installed.
+fetch_program() {
+  local package=$1 program=$2 folder=$3 work
+  [[ ! -x $folder/${program##*/} ]] || return 0
   work=$(mktemp -d)
   chmod 0755 "$work"
   (
     cd "$work" || exit
-    apt_get -o APT::Sandbox::User=root download prometheus ||
-      { apt_get update && apt_get -o APT::Sandbox::User=root download prometheus; }
-    dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool
+    apt_get -o APT::Sandbox::User=root download "$package" ||
+      { apt_get update && apt_get -o APT::Sandbox::User=root download "$package"; }
+    dpkg-deb --fsys-tarfile "$package"_*.deb | tar -x "./$program"
   )
-  install -D "$work/usr/bin/promtool" "$folder/promtool"
+  install -D "$work/$program" "$folder/${program##*/}"
   rm -r "$work"
 }
+fetch_promtool() { fetch_program prometheus usr/bin/promtool "$1"; }
+fetch_nginx() { fetch_program nginx usr/sbin/nginx "$1"; }
 
 # fetch_backends FOLDER: the lab's services in FOLDER/backends, of npm's packages by the hashes in their lock file; no script
 # of theirs is run.

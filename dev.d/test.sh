@@ -43,10 +43,14 @@ test_layers() {
   done
   install_packages build test
   if has_layer e2e "$@"; then install_packages run demo images package backends; fi
-  if has_layer bench "$@"; then install_packages run images bench; fi
+  if has_layer bench "$@"; then install_packages run images bench backends; fi
   configure dev -DCAISSON_TESTS=ON
   build_targets "$BUILD"
-  if has_layer unit "$@"; then
+  if has_layer bench "$@"; then
+    step nginx "nginx in ${BUILD##*/}/" fetch_nginx "$BUILD/tools"
+    own "$BUILD/tools"
+  fi
+  if has_layer unit "$@" || has_layer bench "$@"; then
     step backends "the lab's services in ${BUILD##*/}/" fetch_backends "$BUILD/tools"
     own "$BUILD/tools"
   fi

@@ -20,6 +20,8 @@ AIMS = {
     ("datapath", "rules_10000_over_10"): 1.10,
     ("datapath", "vpcs_1000_over_10"): 1.10,
     ("start", "cold_start_s"): 5,
+    ("endpoints", "p50_over_nginx"): 1.2,
+    ("endpoints", "p99_over_nginx"): 1.2,
 }
 
 

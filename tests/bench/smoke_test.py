@@ -13,6 +13,7 @@ PROMISED = {
     "start": {"cold_start_s", "restart_s", "compare_p50_ms", "netd_resident_mib", "maps_mib"},
     "sigv4": {"verify_64_bytes_us", "botocore_sign_64_bytes_us"},
     "restore": {"p50_ms", "boot_p50_ms", "warm_p50_ms"},
+    "endpoints": {"req_s_over_nginx", "p99_over_nginx", "p50_over_nginx", "bare_p99_over_nginx", "proxy_peak_mib"},
     "datapath": {"rules_10000_over_10", "vpcs_1000_over_10", "ns_established", "ns_first"},
 }
 
