@@ -114,7 +114,7 @@ class Requests {
     // Checks the name.
     TRYV(endpoint_of_instance(context_.instance));
     return RequestReader::open("/var/lib/caisson" +
-                               (context_.instance.empty() ? "" : "-" + context_.instance) + "/endpoints");
+                               (context_.instance.empty() ? "" : "-" + context_.instance) + "/endpoint");
   }
 
   void take(std::string_view line) {
@@ -209,7 +209,7 @@ void add_request_commands(CLI::App& app, const RequestContext& context) {
   command->add_flag("--flow", words->flow, "With the flow that each came by, as `flows` has it.");
   command->add_flag("--follow", words->follow, "Go on with those that come, until interrupted.");
   command->add_option("--folder", words->folder,
-                      "Where the records are [/var/lib/caisson[-INSTANCE]/endpoints].");
+                      "Where the records are [/var/lib/caisson[-INSTANCE]/endpoint].");
   command->footer("Example:\n  caisson requests --decision Deny --follow");
   command->callback([context, words] {
     context.act([context, words]() -> Status {

@@ -38,27 +38,11 @@ struct RequestMetrics::Impl {
           .Name("caisson_endpoint_request_bytes")
           .Help("Bodies of requests (in) and of their answers (out)")
           .Register(registry);
-  prometheus::Gauge& connections = prometheus::BuildGauge()
-                                       .Name("caisson_endpoint_connections")
-                                       .Help("Open connections of clients to services")
-                                       .Register(registry)
-                                       .Add({});
-  prometheus::Gauge& buffered = prometheus::BuildGauge()
-                                    .Name("caisson_endpoint_buffered_bytes")
-                                    .Help("Bodies that are held until they can be judged")
-                                    .Register(registry)
-                                    .Add({});
   prometheus::Gauge& failing = prometheus::BuildGauge()
                                    .Name("caisson_request_log_failing")
                                    .Help("1 while requests cannot be recorded")
                                    .Register(registry)
                                    .Add({});
-  prometheus::Counter& over_quota =
-      prometheus::BuildCounter()
-          .Name("caisson_endpoint_refused_connections_total")
-          .Help("Connections closed since their account, or all together, had too many")
-          .Register(registry)
-          .Add({});
   prometheus::Family<prometheus::Counter>& lines =
       prometheus::BuildCounter()
           .Name("caisson_request_log_lines_total")
@@ -80,14 +64,11 @@ void RequestMetrics::count(const Record& record) {
       .Observe(static_cast<double>(record.bytes_out));
 }
 
-std::string RequestMetrics::text(const ProxyStats& proxy, const RequestLogStats& log) const {
+std::string RequestMetrics::text(const RequestLogStats& log) const {
   // Counters that others count are brought to their value.
   const auto bring = [](prometheus::Counter& counter, std::uint64_t value) {
     counter.Increment(static_cast<double>(value) - counter.Value());
   };
-  impl_->connections.Set(static_cast<double>(proxy.connections));
-  impl_->buffered.Set(static_cast<double>(proxy.buffered_bytes));
-  bring(impl_->over_quota, proxy.over_quota);
   impl_->failing.Set(log.failing ? 1 : 0);
   bring(impl_->lines.Add({{"result", "written"}}), log.written);
   bring(impl_->lines.Add({{"result", "lost"}}), log.lost);

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "endpoints/proxy/proxy.hh"
+#include "endpoints/proxy/parties.hh"
 #include "endpoints/records/request_log.hh"
 
 namespace caisson::endpoints {
@@ -19,7 +19,7 @@ class RequestMetrics {
 
   void count(const Record& record);
   /// Prometheus text (exposition format 0.0.4).
-  [[nodiscard]] std::string text(const ProxyStats& proxy, const RequestLogStats& log) const;
+  [[nodiscard]] std::string text(const RequestLogStats& log) const;
 
  private:
   struct Impl;

@@ -4,7 +4,7 @@
 //   endpoint_proxy SERVICES FOLDER POLICY S3_PORT DYNAMODB_PORT [CONNECTIONS]
 //
 // Prints {"http", "https"}, its ports, and then each request's record, a JSON line each, or, with as many CONNECTIONS as an
-// account may have then, none. The records are in FOLDER, too. A line of its stdin prints {"metrics"}; ends with its stdin.
+// account may have then, none. The records are in FOLDER, too. A line of its stdin prints {"connections", "over_quota"}; ends with its stdin.
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,14 +13,12 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdio>
 #include <fstream>
-#include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "endpoints/proxy/proxy.hh"
 #include "endpoints/records/request_log.hh"
-#include "endpoints/records/request_metrics.hh"
 
 namespace caisson::endpoints {
 namespace {
@@ -85,24 +83,26 @@ Result<Client> resolve(const Peer& peer) {
                 .private_address = "10.0.0.5"};
 }
 
-/// A line of the input asks for the metrics, its end ends the program.
+/// A line of the input asks for what the proxy counts, its end ends the program.
 class Input {
  public:
-  Input(boost::asio::io_context& io, std::function<std::string()> metrics)
-      : io_(io), stream_(io, ::dup(STDIN_FILENO)), metrics_(std::move(metrics)) {}
+  Input(boost::asio::io_context& io, const Proxy& proxy)
+      : io_(io), stream_(io, ::dup(STDIN_FILENO)), proxy_(proxy) {}
   void read() {
-    stream_.async_read_some(boost::asio::buffer(bytes_),
-                            [this](boost::system::error_code error, std::size_t) {
-                              if (error) return io_.stop();
-                              std::cout << nlohmann::json{{"metrics", metrics_()}} << std::endl;
-                              read();
-                            });
+    stream_.async_read_some(
+        boost::asio::buffer(bytes_), [this](boost::system::error_code error, std::size_t) {
+          if (error) return io_.stop();
+          const auto stats = proxy_.stats();
+          std::cout << nlohmann::json{{"connections", stats.connections}, {"over_quota", stats.over_quota}}
+                    << std::endl;
+          read();
+        });
   }
 
  private:
   boost::asio::io_context& io_;
   boost::asio::posix::stream_descriptor stream_;
-  std::function<std::string()> metrics_;
+  const Proxy& proxy_;
   std::array<char, 64> bytes_{};
 };
 
@@ -125,7 +125,6 @@ Status run(int count, char** arguments) {
                                          {"dynamodb", std::stoi(arguments[5])}};
 
   TRY(auto log, RequestLog::open(folder));
-  RequestMetrics metrics;
   boost::asio::io_context io;
   ProxySettings settings{
       .services = std::move(known),
@@ -141,7 +140,6 @@ Status run(int count, char** arguments) {
                   }},
       .record = [&](const Record& record) {
         log.write(record);
-        metrics.count(record);
         if (count == kArguments) print(record);
       }};
   settings.limits.connections_per_account = count == kArguments ? 16 : std::stoul(arguments[kArguments]);
@@ -153,7 +151,7 @@ Status run(int count, char** arguments) {
   TRYV(proxy->adopt(std::move(secure), true));
   std::cout << nlohmann::json{{"http", plain_port}, {"https", secure_port}} << std::endl;
 
-  Input input(io, [&] { return metrics.text(proxy->stats(), log.stats()); });
+  Input input(io, *proxy);
   input.read();
   io.run();
   return ok();
