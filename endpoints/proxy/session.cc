@@ -342,7 +342,7 @@ class ProxySession final : public Session, public std::enable_shared_from_this<P
 
   template <class Then>
   void read_piece(Then then) {
-    if (!piece_) piece_ = std::make_unique<Piece>();
+    if (!piece_) piece_ = std::make_unique_for_overwrite<Piece>();
     request_->get().body().data = piece_->data();
     request_->get().body().size = piece_->size();
     client_stream_.tcp().expires_after(limits_.idle);
@@ -412,7 +412,7 @@ class ProxySession final : public Session, public std::enable_shared_from_this<P
   }
 
   void read_answer_piece() {
-    if (!piece_) piece_ = std::make_unique<Piece>();
+    if (!piece_) piece_ = std::make_unique_for_overwrite<Piece>();
     answer_->get().body().data = piece_->data();
     answer_->get().body().size = piece_->size();
     backend_stream_.expires_after(limits_.idle);
@@ -486,7 +486,7 @@ class ProxySession final : public Session, public std::enable_shared_from_this<P
 
   /// Reads what the client still sends: closing over unread bytes would reset the connection, and the answer with it.
   void drain() {
-    if (!piece_) piece_ = std::make_unique<Piece>();
+    if (!piece_) piece_ = std::make_unique_for_overwrite<Piece>();
     client_stream_.async_read_some(asio::buffer(*piece_),
                                    [self = shared_from_this()](Code error, std::size_t bytes) {
                                      self->drained_ += bytes;
