@@ -9,7 +9,7 @@
 #include <linux/types.h>
 
 // Raised with every change of this file: pins of another version are not reused.
-#define CAISSON_ABI_VERSION 6
+#define CAISSON_ABI_VERSION 7
 
 #define CAISSON_ID_SIZE 24  // "eni-" and 17 digits, and a NUL; a multiple of 8
 
@@ -48,7 +48,7 @@
   X(IP_OPTIONS)     /* an IPv4 header with options */                                   \
   X(FRAGMENT)       /* a fragment that continues none which passed */                   \
   X(PROTOCOL)       /* from a function: no TCP, UDP, ICMP echo; to a service: no TCP */ \
-  X(ICMP_ERROR)     /* ICMP, neither echo nor an error about a tracked flow */          \
+  X(ICMP_ERROR)     /* neither echo nor an error about a tracked flow or by a rule */   \
   X(SPOOF)          /* source address or MAC that is not the sender's */                \
   X(SG_EGRESS)      /* no rule of the sender's groups admits it */                      \
   X(SG_INGRESS)     /* no rule of the receiver's groups admits it */                    \
@@ -155,6 +155,10 @@ struct caisson_rule_key {
 #define CAISSON_RULE_FIXED_BITS 144
 struct caisson_rule {
   char id[CAISSON_ID_SIZE];
+  // TCP or UDP that it admits is not tracked: rules are open to everybody, for this port and for all answers.
+  __u8 untracked_tcp;
+  __u8 untracked_udp;
+  __u8 pad[6];
 };
 
 // routes, LPM: the subnet's table.
@@ -346,6 +350,7 @@ CAISSON_SIZE(caisson_eni, 64);
 CAISSON_SIZE(caisson_block_key, 12);
 CAISSON_SIZE(caisson_class_key, 16);
 CAISSON_SIZE(caisson_rule_key, 24);
+CAISSON_SIZE(caisson_rule, 32);
 CAISSON_SIZE(caisson_route_key, 12);
 CAISSON_SIZE(caisson_resolver, 8);
 CAISSON_SIZE(caisson_rate, 16);

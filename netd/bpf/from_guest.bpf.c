@@ -11,7 +11,7 @@
 #include "netd/bpf/lib/fragments.h"
 #include "netd/bpf/lib/icmp_errors.h"
 #include "netd/bpf/lib/identity.h"
-#include "netd/bpf/lib/security_groups.h"
+#include "netd/bpf/lib/tracking.h"
 
 struct arp_body {
   __u16 hardware, protocol;
@@ -199,7 +199,7 @@ static __always_inline int send(struct __sk_buff* skb, const struct sender* send
 
 // `rule`: NULL for the resolver's. `replaces`: there is an entry, of a flow that is over.
 static __noinline int begin_flow(const struct sender* sender, const struct packet* packet,
-                                 const struct caisson_rule* rule, __u32 inner_port, int replaces) {
+                                 const struct rule_id* rule, __u32 inner_port, int replaces) {
   if (!sender || !packet) return CAISSON_CT_FULL;
   const struct caisson_flow_key key = flow_key(sender->eni, packet, CAISSON_EGRESS);
   struct caisson_conntrack fresh = {
@@ -210,36 +210,49 @@ static __noinline int begin_flow(const struct sender* sender, const struct packe
     fresh.inner_port = (__u16)inner_port;
   }
   if (rule) {
-    __builtin_memcpy(fresh.rule, rule->id, CAISSON_ID_SIZE);
+    __builtin_memcpy(fresh.rule, rule->text, CAISSON_ID_SIZE);
   } else {
     fresh.to_resolver = 1;
   }
   return open_flow(&key, &fresh, replaces);
 }
 
+static __always_inline int tracking_at(const struct sender* sender, const struct packet* packet,
+                                       const struct caisson_rule* admits, const struct way* way) {
+  if (sender->slot) return CAISSON_TRACKED;
+  return tracking_of(packet, leads_to_stack(way) ? 0 : admits, sender->key.vpc, sender->eni->group_set,
+                     CAISSON_EGRESS);
+}
+
 // Finds the way and sends the packet there. The flow is tracked last: what has no way leaves no entry.
 static __always_inline int forward(struct __sk_buff* skb, const struct sender* sender, struct packet* packet,
                                    __u16 inner_port, struct caisson_conntrack* entry) {
   const __u8 guest[4] = CAISSON_GUEST_ADDRESS;
-  const struct caisson_rule* rule = 0;
+  const struct caisson_rule* admits = 0;
   // A pointer and not a flag: after the call of a static function Linux 6.1's verifier no longer knows that a number
   // matters, and removes the code of the flag's other value.
   struct caisson_conntrack* tracked =
       entry && holds(entry, packet->protocol) && !begins_anew(entry, packet) ? entry : 0;
-  if (tracked) {
-    rule = rule_of(tracked);
-  } else {
-    // A later fragment has no ports of its own to be judged by.
-    if (packet->part == CAISSON_LATER_FRAGMENT) return drop(skb, CAISSON_FRAGMENT);
-    rule =
+  if (!tracked) {
+    // A function's flows are all tracked, and its later fragments follow them.
+    if (sender->slot && packet->part == CAISSON_LATER_FRAGMENT) return drop(skb, CAISSON_FRAGMENT);
+    admits =
         admitting_rule(sender->key.vpc, sender->eni->group_set, CAISSON_EGRESS, packet->destination, packet);
-    if (!rule) return verdict(skb, packet, sender->eni, CAISSON_EGRESS, CAISSON_SG_EGRESS, 0);
+    if (!admits && is_later_fragment(packet)) return drop(skb, CAISSON_FRAGMENT);
+    if (!admits) return verdict(skb, packet, sender->eni, CAISSON_EGRESS, CAISSON_SG_EGRESS, 0);
   }
   struct way way = {};
   int reason = find_way(sender, packet, packet->destination_port, &way);
   if (reason == CAISSON_ACCEPTED && !tracked) {
-    reason = begin_flow(sender, packet, rule, inner_port, entry != 0);
+    const int tracking = tracking_at(sender, packet, admits, &way);
+    if (tracking == CAISSON_NOBODYS) return drop(skb, CAISSON_FRAGMENT);
+    if (tracking == CAISSON_TRACKED) {
+      reason = begin_flow(sender, packet, id_of(admits), inner_port, entry != 0);
+    } else if (entry) {
+      let_go(entry);
+    }
   }
+  const struct rule_id* rule = tracked ? rule_of(tracked) : id_of(admits);
   verdict_on(skb, packet, sender->eni, CAISSON_EGRESS, reason, rule, way.route);
   if (reason != CAISSON_ACCEPTED) return TC_ACT_SHOT;
   if (tracked) refresh(tracked, packet, CAISSON_EGRESS);
@@ -340,7 +353,18 @@ static __always_inline void turn(struct packet* quoted) {
   quoted->destination_port = source_port;
 }
 
-// An error about a packet that the sender got: of a tracked flow, and back to where that packet came from.
+// (A call: from_guest's frame is as large as it may be.)
+static __noinline const struct rule_id* admit_error(const struct sender* sender,
+                                                    const struct packet* packet) {
+  return rule_of_error(sender->key.vpc, sender->eni->group_set, CAISSON_EGRESS, packet->destination, packet);
+}
+
+static __always_inline int is_own(const struct sender* sender, const struct caisson_conntrack* entry) {
+  if (!sender->slot) return 1;
+  return entry->slot == sender->device && entry->epoch == sender->slot->epoch;
+}
+
+// An error about a packet that the sender got, and back to where that packet came from.
 static __always_inline int forward_error(struct __sk_buff* skb, const struct sender* sender,
                                          struct packet* packet) {
   const __u8 guest[4] = CAISSON_GUEST_ADDRESS;
@@ -364,20 +388,21 @@ static __always_inline int forward_error(struct __sk_buff* skb, const struct sen
   const struct caisson_conntrack* entry =
       sender->slot ? take_outer_port(sender->slot, skb->ifindex, sender->eni, &answer)
                    : flow_of(sender, &answer);
-  if (!entry || !holds(entry, answer.protocol)) return drop(skb, CAISSON_ICMP_ERROR);
-  if (sender->slot && (entry->slot != skb->ifindex || entry->epoch != sender->slot->epoch)) {
-    return drop(skb, CAISSON_ICMP_ERROR);
+  const struct rule_id* rule = 0;
+  if (entry && holds(entry, answer.protocol) && is_own(sender, entry)) {
+    rule = rule_of(entry);
+  } else if (!sender->slot) {
+    rule = admit_error(sender, packet);
   }
+  if (!rule) return drop(skb, CAISSON_ICMP_ERROR);
   reason = find_way(sender, packet, answer.destination_port, &way);
-  verdict_on(skb, packet, sender->eni, CAISSON_EGRESS, reason, rule_of(entry), way.route);
+  verdict_on(skb, packet, sender->eni, CAISSON_EGRESS, reason, rule, way.route);
   if (reason) return TC_ACT_SHOT;
-  __u8 outer[4];
-  __builtin_memcpy(outer, sender->key.address, 4);
-  if (leads_to_stack(&way)) identity_of(sender->eni, outer);
-  end.address_after = word_of(outer);
+  if (leads_to_stack(&way)) identity_of(sender->eni, packet->source);
+  end.address_after = word_of(packet->source);
   end.port_after = bpf_htons(answer.source_port);
   rewrite_quoted(skb, &end);
-  set_address(skb, packet, CAISSON_IP_SOURCE, own, outer);
+  set_address(skb, packet, CAISSON_IP_SOURCE, (const __u8*)&end.address_before, packet->source);
   return send(skb, sender, &way);
 }
 

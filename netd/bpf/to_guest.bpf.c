@@ -4,7 +4,7 @@
 #include "netd/bpf/lib/conntrack.h"
 #include "netd/bpf/lib/fragments.h"
 #include "netd/bpf/lib/icmp_errors.h"
-#include "netd/bpf/lib/security_groups.h"
+#include "netd/bpf/lib/tracking.h"
 
 static __always_inline int is_own(const struct caisson_conntrack* entry, const struct caisson_slot* slot,
                                   __u32 ifindex) {
@@ -38,19 +38,26 @@ static __always_inline int deliver_to_member(struct __sk_buff* skb, __u32 vpc, c
   const struct caisson_flow_key key = flow_key(eni, packet, CAISSON_INGRESS);
   struct caisson_conntrack* entry = bpf_map_lookup_elem(&conntrack, &key);
   int reason = CAISSON_ACCEPTED;
-  const struct caisson_rule* rule = 0;
+  const struct rule_id* rule = 0;
   if (entry && holds(entry, packet->protocol) && !begins_anew(entry, packet)) {
     refresh(entry, packet, CAISSON_INGRESS);
     rule = rule_of(entry);
   } else {
-    // A later fragment has no ports of its own to be judged by.
-    if (packet->part == CAISSON_LATER_FRAGMENT) return drop(skb, CAISSON_FRAGMENT);
-    rule = admitting_rule(vpc, eni->group_set, CAISSON_INGRESS, packet->source, packet);
-    if (!rule) return verdict(skb, packet, eni, CAISSON_INGRESS, CAISSON_SG_INGRESS, 0);
-    struct caisson_conntrack fresh = {
-        .last_seen = bpf_ktime_get_ns(), .account = eni->account, .direction = CAISSON_INGRESS};
-    __builtin_memcpy(fresh.rule, rule->id, CAISSON_ID_SIZE);
-    reason = open_flow(&key, &fresh, entry != 0);
+    const struct caisson_rule* admits =
+        admitting_rule(vpc, eni->group_set, CAISSON_INGRESS, packet->source, packet);
+    if (!admits && is_later_fragment(packet)) return drop(skb, CAISSON_FRAGMENT);
+    if (!admits) return verdict(skb, packet, eni, CAISSON_INGRESS, CAISSON_SG_INGRESS, 0);
+    rule = id_of(admits);
+    const int tracking = tracking_of(packet, admits, vpc, eni->group_set, CAISSON_INGRESS);
+    if (tracking == CAISSON_NOBODYS) return drop(skb, CAISSON_FRAGMENT);
+    if (tracking == CAISSON_TRACKED) {
+      struct caisson_conntrack fresh = {
+          .last_seen = bpf_ktime_get_ns(), .account = eni->account, .direction = CAISSON_INGRESS};
+      __builtin_memcpy(fresh.rule, rule->text, CAISSON_ID_SIZE);
+      reason = open_flow(&key, &fresh, entry != 0);
+    } else if (entry) {
+      let_go(entry);
+    }
   }
   if (reason == CAISSON_ACCEPTED) {
     note_first_fragment(packet, packet->source, skb->ifindex, CAISSON_FRAGMENTS_IN, 0);
@@ -59,7 +66,7 @@ static __always_inline int deliver_to_member(struct __sk_buff* skb, __u32 vpc, c
 }
 
 // An error about a packet that the receiver sent, from its target or from a router on the way.
-static __noinline int deliver_error(struct __sk_buff* skb, const struct caisson_slot* slot,
+static __noinline int deliver_error(struct __sk_buff* skb, __u32 vpc, const struct caisson_slot* slot,
                                     const struct caisson_eni* eni, const struct packet* packet) {
   const __u8 guest[4] = CAISSON_GUEST_ADDRESS;
   const __u8 guest_mac[6] = CAISSON_GUEST_MAC;
@@ -69,9 +76,12 @@ static __noinline int deliver_error(struct __sk_buff* skb, const struct caisson_
   if (reason) return drop(skb, reason);
   const struct caisson_flow_key key = flow_key(eni, &quoted, CAISSON_EGRESS);
   const struct caisson_conntrack* entry = bpf_map_lookup_elem(&conntrack, &key);
-  if (word_of(quoted.source) != word_of(packet->destination) || !entry || !holds(entry, quoted.protocol) ||
-      (slot && !is_own(entry, slot, skb->ifindex))) {
-    return drop(skb, CAISSON_ICMP_ERROR);
+  if (word_of(quoted.source) != word_of(packet->destination)) return drop(skb, CAISSON_ICMP_ERROR);
+  if (!entry || !holds(entry, quoted.protocol) || (slot && !is_own(entry, slot, skb->ifindex))) {
+    const struct rule_id* rule =
+        slot ? 0 : rule_of_error(vpc, eni->group_set, CAISSON_INGRESS, packet->source, packet);
+    if (!rule) return drop(skb, CAISSON_ICMP_ERROR);
+    return verdict(skb, packet, eni, CAISSON_INGRESS, CAISSON_ACCEPTED, rule);
   }
   const __u16 port = entry->inner_port;
   verdict(skb, packet, eni, CAISSON_INGRESS, CAISSON_ACCEPTED, rule_of(entry));
@@ -110,7 +120,7 @@ int to_guest(struct __sk_buff* skb) {
   }
   if (reason) return drop(skb, reason);
   if (word_of(packet.destination) != word_of(key.address)) return drop(skb, CAISSON_NO_DESTINATION);
-  if (packet.is_error) return deliver_error(skb, slot, eni, &packet);
+  if (packet.is_error) return deliver_error(skb, key.vpc, slot, eni, &packet);
   return slot ? deliver_to_slot(skb, slot, eni, &packet) : deliver_to_member(skb, key.vpc, eni, &packet);
 }
 

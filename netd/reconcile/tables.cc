@@ -81,9 +81,11 @@ void add_policy(std::uint32_t vpc, std::uint32_t generation, const DesiredPolicy
   for (const auto& [cidr, number] : policy.classes) {
     tables["classes"][class_key(vpc, generation, cidr)] = bytes_of(number);
   }
-  for (const auto& [key, id] : policy.rules) {
+  for (const auto& [key, admits] : policy.rules) {
     caisson_rule rule{};
-    put_id(rule.id, id.text());
+    put_id(rule.id, admits.id.text());
+    rule.untracked_tcp = admits.untracked_tcp ? 1 : 0;
+    rule.untracked_udp = admits.untracked_udp ? 1 : 0;
     tables["sg_rules"][rule_key(vpc, generation, key)] = bytes_of(rule);
   }
 }

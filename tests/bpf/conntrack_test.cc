@@ -140,12 +140,12 @@ TEST_P(ConntrackExpiry, IsJudgedAtLookup) {
   datapath_.fill(model_.state, sender_.id);
   auto out = to_target();
   out.protocol = expiry.protocol;
-  out.tcp_flags = expiry.last_flags;
   auto back = from_target();
   back.protocol = expiry.protocol;
   back.tcp_flags = 0x10;
   ASSERT_EQ(send(out).action, kRedirect);
   ASSERT_EQ(deliver(expiry.answered ? back : out).action, expiry.answered ? kPass : kShot);
+  out.tcp_flags = expiry.last_flags;
   ASSERT_EQ(send(out).action, kRedirect);
   const auto entries = datapath_.dump("conntrack");
   age(expiry.idle - 5 * CAISSON_NS);

@@ -32,7 +32,7 @@ TEST_F(Kernel61, ItIsTheOldestThatIsSupported) {
 /// The programs as netd loads them, on packets: what they let pass and what they drop, with reason and counter.
 TEST_F(Kernel61, TheProgramsLoadAndDecide) {
   for (const char* test : {"bpf.arp", "bpf.conntrack", "bpf.fragments", "bpf.icmp_errors", "bpf.identity",
-                           "bpf.reasons", "bpf.resolver", "bpf.stack", "bpf.sweep"})
+                           "bpf.reasons", "bpf.resolver", "bpf.stack", "bpf.sweep", "bpf.tracking"})
     EXPECT_EQ(machine_->run({test, "--gtest_brief=1"}), 0) << test;
 }
 

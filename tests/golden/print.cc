@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 
 #include "netd/bpf/caisson_abi.h"
 
@@ -42,8 +43,17 @@ std::string hexadecimal(const std::string& bytes) {
   return reconcile::describe_key("", bytes).substr(1);
 }
 
+std::string untracked_text(bool tcp, bool udp) {
+  return std::string(tcp ? ", TCP untracked" : "") + (udp ? ", UDP untracked" : "");
+}
+
 /// Values with an id have it at their end, CAISSON_ID_SIZE bytes of text and NULs; an ENI's is followed by padding.
 std::string value_text(const std::string& value) {
+  if (value.size() == sizeof(caisson_rule)) {
+    caisson_rule rule{};
+    std::memcpy(&rule, value.data(), sizeof rule);
+    return rule.id + untracked_text(rule.untracked_tcp != 0, rule.untracked_udp != 0);
+  }
   if (value.size() < CAISSON_ID_SIZE) return hexadecimal(value);
   const auto start =
       value.size() == sizeof(caisson_eni) ? offsetof(caisson_eni, id) : value.size() - CAISSON_ID_SIZE;
@@ -84,11 +94,12 @@ void print_policies(const vpc::DesiredState& desired, Lines& lines) {
     for (const auto& [cidr, number] : policy.classes) {
       lines.push_back("vpc " + text(vpc) + " class " + text(number) + " has " + cidr.text());
     }
-    for (const auto& [key, id] : policy.rules) {
+    for (const auto& [key, rule] : policy.rules) {
       lines.push_back("vpc " + text(vpc) + " set " + text(key.group_set) +
                       (key.egress ? " egress to class " : " ingress from class ") + text(key.peer_class) +
                       " " + protocol_text(key.protocol) + " " + std::to_string(key.ports.first) + "/" +
-                      std::to_string(key.ports.bits) + " by " + id.text());
+                      std::to_string(key.ports.bits) + " by " + rule.id.text() +
+                      untracked_text(rule.untracked_tcp, rule.untracked_udp));
     }
   }
 }

@@ -80,6 +80,11 @@ vpc::Packet random_packet(Dice& dice, const World& world, const Case& item) {
           .port = random_port(dice)};
 }
 
+/// Does the packet, if it is let pass, leave an entry in conntrack?
+bool is_tracked(const World& world, const Case& item) {
+  return vpc::begins_tracked_flow(world.model.state, *item.self, item.egress, item.packet);
+}
+
 /// What can be asked of the datapath: echo is the only ICMP, a function sends no reply and no other protocol.
 void make_sendable(Dice& dice, Case& item) {
   vpc::Packet& packet = item.packet;
@@ -109,6 +114,8 @@ Case random_case(Dice& dice, const World& world) {
   item.packet = rules.empty() || dice.one_in(6) ? random_packet(dice, world, item)
                                                 : packet_for(dice, world, item, *dice.pick(rules));
   make_sendable(dice, item);
+  item.packet.source_port = is_function(*item.self) || dice.one_in(2) ? 40000 : random_port(dice);
+  item.packet.begins = item.packet.protocol != vpc::kTcp || !dice.one_in(4);
   return item;
 }
 
@@ -119,7 +126,9 @@ std::string bytes_for(const Case& item) {
   parts.source = item.egress ? self : item.packet.peer;
   parts.destination = item.egress ? item.packet.peer : self;
   parts.source_mac = is_function(*item.self) ? kGuestMac : item.self->mac;
+  parts.source_port = static_cast<std::uint16_t>(item.packet.source_port);
   parts.destination_port = static_cast<std::uint16_t>(item.packet.port);
+  parts.tcp_flags = item.packet.begins ? 0x02 : 0x10;
   parts.icmp_type = item.packet.port / 256;
   parts.icmp_code = item.packet.port % 256;
   return build(parts);
@@ -250,6 +259,14 @@ void hold(TestDatapath& datapath, const World& world, const Case& item, Seen& se
                                     : item.egress ? kRedirect
                                                   : kPass};
   if (got != oracle) RC_FAIL(text(item) + ": " + text(got) + " instead of " + text(oracle));
+  const std::size_t entries = accepted && is_tracked(world, item) ? 1 : 0;
+  const auto left = datapath.dump("conntrack").size();
+  if (left != entries) RC_FAIL(text(item) + ": " + std::to_string(left) + " entries of flows");
+  if (accepted && entries == 0) {
+    const bool first = item.packet.begins;
+    ++seen.outcomes[std::string("untracked ") + (first ? "" : "later ") +
+                    protocol_kind(item.packet.protocol)];
+  }
   note(wanted, item.egress, seen);
 }
 
@@ -294,21 +311,44 @@ void hold_fragments(TestDatapath& datapath, const World& world, Dice& dice, Case
   RC_ASSERT((counted == drops.end() ? 0 : counted->second) == dropped);
 }
 
+bool is_member(const World& world, const Case& item) {
+  const auto& interfaces = world.model.state.network_interfaces;
+  return std::any_of(interfaces.begin(), interfaces.end(), [&](const auto& one) {
+    const auto& other = *one.second;
+    return other.vpc == item.self->vpc && other.address == item.packet.peer && !is_function(other);
+  });
+}
+
+/// The rule of the error's type and code.
+const vpc::SecurityGroupRule* rule_of_error(const World& world, const Case& item, const ErrorParts& error) {
+  if (is_function(*item.self) || !is_member(world, item)) return nullptr;
+  const vpc::Packet packet{
+      .peer = item.packet.peer, .protocol = vpc::kIcmp, .port = error.type * 256 + error.code};
+  return vpc::deciding_rule(world.model.state, *item.self, !item.egress, packet);
+}
+
+std::string rule_of_record(const TestDatapath& datapath) {
+  for (const auto& record : datapath.records()) {
+    if (record.key.protocol == vpc::kIcmp) return record.value.rule;
+  }
+  return "";
+}
+
 /// An error about the packet of a flow, or about one that differs from it in one thing. It passes, in both directions,
-/// if and only if the flow is tracked and the error goes to where the quoted packet came from.
+/// if and only if it goes to where the quoted packet came from, and the flow is tracked, or a rule admits the error.
 void hold_errors(TestDatapath& datapath, const World& world, Dice& dice, const Case& item, Seen& seen) {
   if (item.packet.protocol != vpc::kTcp && item.packet.protocol != vpc::kUdp) return;
   if (!item.egress && is_function(*item.self)) return;  // it gets nothing to complain of
   datapath.forget();
   const std::uint32_t mark = become(datapath, world, *item.self);
   const Expected wanted = expected(world, item);
-  const bool tracked = wanted.reason == CAISSON_ACCEPTED;
+  const bool accepted = wanted.reason == CAISSON_ACCEPTED;
   // What comes back from a service quotes the identity, which from_stack maps back before.
-  if (item.egress && tracked && !wanted.endpoint.empty()) return;
+  if (item.egress && accepted && !wanted.endpoint.empty()) return;
   const auto ran = item.egress ? datapath.run(Program::kFromGuest, bytes_for(item))
                                : datapath.run(Program::kToGuest, bytes_for(item), mark);
   // As the network sees it: what a refused one would look like matters to nobody.
-  std::string quoted = tracked ? ran.packet : bytes_for(item);
+  std::string quoted = accepted ? ran.packet : bytes_for(item);
   const int change = dice.roll(8);
   if (change < 4) {  // an end's port or address
     const std::size_t at = std::vector<std::size_t>{14 + 12 + 3, 14 + 16 + 3, 34 + 1, 36 + 1}.at(
@@ -325,7 +365,10 @@ void hold_errors(TestDatapath& datapath, const World& world, Dice& dice, const C
   const auto got = item.egress ? datapath.run(Program::kToGuest, build_error(error, quoted), mark)
                                : datapath.run(Program::kFromGuest, build_error(error, quoted));
   // The peer has the packet's place in the model: the way back to a member is there if it is one.
-  bool passes = tracked && change >= 4;
+  const bool by_flow = accepted && is_tracked(world, item) && change >= 4;
+  const bool right_way = item.egress ? change != 0 : change > 1;
+  const auto* rule = by_flow ? wanted.rule : right_way ? rule_of_error(world, item, error) : nullptr;
+  bool passes = by_flow || rule != nullptr;
   std::uint32_t reason = passes ? CAISSON_ACCEPTED : CAISSON_ICMP_ERROR;
   if (passes && !item.egress) {
     Case back = item;
@@ -349,7 +392,9 @@ void hold_errors(TestDatapath& datapath, const World& world, Dice& dice, const C
   }
   if (reason == CAISSON_ICMP_ERROR) RC_ASSERT(datapath.all_drops()[CAISSON_ICMP_ERROR] == 1);
   if (passes) RC_ASSERT(view(got.packet).checksums_right);
-  ++seen.outcomes[passes ? item.egress ? "error in" : "error out" : "error dropped"];
+  if (passes) RC_ASSERT(rule_of_record(datapath) == rule->id.text());
+  ++seen.outcomes[!passes ? "error dropped" : item.egress ? "error in" : "error out"];
+  if (passes && !by_flow) ++seen.outcomes["error by a rule"];
 }
 
 TEST(Programs, DecideAsTheOracleDoes) {
@@ -369,8 +414,10 @@ TEST(Programs, DecideAsTheOracleDoes) {
   });
   ASSERT_TRUE(held);
   EXPECT_GE(seen.accepted * 100, seen.decided * 30);
-  std::vector<std::string> wanted{"first fragment", "later fragment", "fragment dropped", "error in",
-                                  "error out",      "error dropped",  "to an endpoint"};
+  std::vector<std::string> wanted{
+      "first fragment", "later fragment",      "fragment dropped", "error in",
+      "error out",      "error dropped",       "error by a rule",  "to an endpoint",
+      "untracked tcp",  "untracked later tcp", "untracked udp"};
   for (const auto reason : {CAISSON_ACCEPTED, CAISSON_SG_EGRESS, CAISSON_SG_INGRESS, CAISSON_NO_ROUTE,
                             CAISSON_NO_DESTINATION, CAISSON_NO_FLOW, CAISSON_BLACKHOLE, CAISSON_PROTOCOL}) {
     wanted.push_back("reason " + std::to_string(reason));

@@ -71,6 +71,20 @@ void add_rules(Dice& dice, World& world, std::size_t vpc, int count) {
   }
 }
 
+/// Rules for everybody, of one port and of all: two that face each other make flows that are not tracked.
+void add_open_rules(Dice& dice, World& world, std::size_t vpc) {
+  for (const auto& group : world.groups.at(vpc)) {
+    for (const bool egress : {false, true}) {
+      if (!dice.one_in(4)) continue;
+      const int protocol = dice.pick(std::vector<int>{vpc::kAllProtocols, vpc::kTcp, vpc::kUdp});
+      const int port = protocol == vpc::kAllProtocols || dice.one_in(2) ? -1 : dice.pick(kPorts);
+      const int first = protocol == vpc::kAllProtocols ? -1 : std::max(port, 0);
+      const int last = protocol == vpc::kAllProtocols ? -1 : port < 0 ? 65535 : port;
+      world.model.allow(group, permission(egress, protocol, first, last, cidr("0.0.0.0/0")));
+    }
+  }
+}
+
 void add_routing(Dice& dice, World& world, std::size_t vpc, const std::vector<vpc::SubnetId>& subnets) {
   auto& model = world.model;
   const auto& id = world.vpcs.at(vpc);
@@ -118,6 +132,7 @@ World random_world(Dice& dice) {
     world.interfaces.push_back(
         world.model.make_function({dice.pick(subnets)}, some(dice, groups), vpc.text()).id);
     add_routing(dice, world, i, subnets);
+    add_open_rules(dice, world, i);
     add_rules(dice, world, i, 6 + dice.roll(20));
   }
   return world;

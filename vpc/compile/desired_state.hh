@@ -68,10 +68,19 @@ struct RuleKey {
   auto operator<=>(const RuleKey&) const = default;
 };
 
+/// The rule that admits, and which protocols' flows are not tracked: TCP or UDP for which a rule of the set is open to
+/// everybody, and one of the other direction to everybody and all ports (EC2 User Guide, "Untracked connections").
+struct DesiredRule {
+  SecurityGroupRuleId id;
+  bool untracked_tcp = false;
+  bool untracked_udp = false;
+  bool operator==(const DesiredRule&) const = default;
+};
+
 /// The security groups of one VPC: the class of each address by longest prefix, and the rule that admits.
 struct DesiredPolicy {
   std::map<Ipv4Cidr, std::uint32_t> classes;
-  std::map<RuleKey, SecurityGroupRuleId> rules;
+  std::map<RuleKey, DesiredRule> rules;
   bool operator==(const DesiredPolicy&) const = default;
 };
 

@@ -45,6 +45,34 @@ std::vector<PortPrefix> prefixes_of(int first, int last) {
   return prefixes;
 }
 
+bool is_for(const Permission& permission, int protocol) {
+  return permission.protocol == kAllProtocols || permission.protocol == protocol;
+}
+
+bool covers(const Permission& permission, int first, int last) {
+  const Ports ports = ports_of(permission);
+  return ports.first <= first && last <= ports.last;
+}
+
+bool is_for_everybody(const Permission& permission) {
+  return permission.peer == Peer(Ipv4Cidr({0}, 0));
+}
+
+/// Does a rule admit all ports of the protocol, from or to everybody?
+bool admits_all(const Rules& rules, bool egress, int protocol) {
+  return std::any_of(rules.begin(), rules.end(), [&](const auto* rule) {
+    const Permission& permission = rule->permission;
+    return permission.egress == egress && is_for_everybody(permission) && is_for(permission, protocol) &&
+           covers(permission, 0, 65535);
+  });
+}
+
+/// Of one direction of a set: are all answers of the other one admitted?
+struct Answers {
+  bool tcp = false;
+  bool udp = false;
+};
+
 class PolicyCompiler {
  public:
   PolicyCompiler(const State& state, const VpcId& vpc) : state_(state), vpc_(vpc) {
@@ -108,10 +136,13 @@ class PolicyCompiler {
   void add_set(const std::vector<SecurityGroupId>& groups, std::uint32_t set, bool egress,
                const std::map<Signature, std::uint32_t>& classes, DesiredPolicy& policy) const {
     Rules rules;
+    Answers answers;
     std::set<int> protocols{kAllProtocols};
     for (const auto& group : groups) {
       const auto found = rules_.find(group);
       if (found == rules_.end()) continue;
+      answers.tcp = answers.tcp || admits_all(found->second, !egress, kTcp);
+      answers.udp = answers.udp || admits_all(found->second, !egress, kUdp);
       for (const auto* rule : found->second) {
         if (rule->permission.egress != egress) continue;
         rules.push_back(rule);
@@ -125,19 +156,20 @@ class PolicyCompiler {
       std::copy_if(rules.begin(), rules.end(), std::back_inserter(matching),
                    [&](const auto* rule) { return signature.contains(rule->permission.peer); });
       for (const int protocol : protocols) {
-        add_protocol(matching, {.group_set = set, .peer_class = item.second, .egress = egress}, protocol,
-                     policy);
+        add_protocol(matching, answers, {.group_set = set, .peer_class = item.second, .egress = egress},
+                     protocol, policy);
       }
     }
   }
 
   /// The pieces of the 16 bits between the rules' ends, each with the first rule that covers it.
-  static void add_protocol(const Rules& matching, RuleKey key, int protocol, DesiredPolicy& policy) {
+  static void add_protocol(const Rules& matching, const Answers& answers, RuleKey key, int protocol,
+                           DesiredPolicy& policy) {
     key.protocol = protocol == kAllProtocols ? kOtherProtocols : protocol;
     Rules rules;
     std::set<int> starts{0};
     for (const auto* rule : matching) {
-      if (rule->permission.protocol != kAllProtocols && rule->permission.protocol != protocol) continue;
+      if (!is_for(rule->permission, protocol)) continue;
       rules.push_back(rule);
       starts.insert(ports_of(rule->permission).first);
       starts.insert(ports_of(rule->permission).last + 1);
@@ -145,14 +177,20 @@ class PolicyCompiler {
     for (auto start = starts.begin(); start != starts.end() && *start <= 65535; ++start) {
       const auto next = std::next(start);
       const int last = next == starts.end() ? 65535 : *next - 1;
-      const auto decides = std::find_if(rules.begin(), rules.end(), [&](const auto* rule) {
-        const Ports ports = ports_of(rule->permission);
-        return ports.first <= *start && last <= ports.last;
-      });
+      const auto admits = [&](const auto* rule) { return covers(rule->permission, *start, last); };
+      const auto decides = std::find_if(rules.begin(), rules.end(), admits);
       if (decides == rules.end()) continue;
+      // Of several rules the widest one says what is tracked.
+      const bool open = std::any_of(decides, rules.end(), [&](const auto* rule) {
+        return admits(rule) && is_for_everybody(rule->permission);
+      });
+      const bool is_tcp = protocol == kTcp || protocol == kAllProtocols;
+      const bool is_udp = protocol == kUdp || protocol == kAllProtocols;
       for (const auto& prefix : prefixes_of(*start, last)) {
         key.ports = prefix;
-        policy.rules.emplace(key, (*decides)->id);
+        policy.rules.emplace(key, DesiredRule{.id = (*decides)->id,
+                                              .untracked_tcp = open && is_tcp && answers.tcp,
+                                              .untracked_udp = open && is_udp && answers.udp});
       }
     }
   }

@@ -56,6 +56,52 @@ const SecurityGroupRule* deciding_rule(const State& state, const NetworkInterfac
 
 namespace {
 
+/// Has the interface a rule for everybody that admits all of these ports?
+bool is_open(const State& state, const NetworkInterface& interface, bool egress, int protocol, int first,
+             int last) {
+  const Ipv4Cidr everybody({0}, 0);
+  return std::any_of(
+      state.security_group_rules.begin(), state.security_group_rules.end(), [&](const auto& item) {
+        const Permission& permission = item.second->permission;
+        const auto& groups = interface.groups;
+        if (std::find(groups.begin(), groups.end(), item.second->group) == groups.end()) return false;
+        if (permission.egress != egress) return false;
+        const auto* block = std::get_if<Ipv4Cidr>(&permission.peer);
+        if (block == nullptr || *block != everybody) return false;
+        if (permission.protocol == kAllProtocols) return true;
+        return permission.protocol == protocol &&
+               (permission.from_port < 0 || (permission.from_port <= first && last <= permission.to_port));
+      });
+}
+
+bool is_untracked(const State& state, const NetworkInterface& interface, bool egress, int protocol,
+                  int port) {
+  return is_open(state, interface, egress, protocol, port, port) &&
+         is_open(state, interface, !egress, protocol, 0, 65535);
+}
+
+bool is_member(const State& state, const VpcId& vpc, Ipv4Address address) {
+  return std::any_of(state.network_interfaces.begin(), state.network_interfaces.end(), [&](const auto& item) {
+    const NetworkInterface& other = *item.second;
+    return other.vpc == vpc && other.attachment && other.address == address;
+  });
+}
+
+}  // namespace
+
+bool begins_tracked_flow(const State& state, const NetworkInterface& interface, bool egress,
+                         const Packet& packet) {
+  if (packet.protocol != kTcp && packet.protocol != kUdp) return true;
+  if (!interface.attachment || !is_member(state, interface.vpc, packet.peer)) return true;
+  if (egress && decide_route(state, interface.subnet, packet.peer) != RouteTarget::kLocal) return true;
+  if (packet.protocol == kTcp && !packet.begins) return false;
+  if (is_untracked(state, interface, egress, packet.protocol, packet.port)) return false;
+  return packet.protocol == kTcp ||
+         !is_untracked(state, interface, !egress, packet.protocol, packet.source_port);
+}
+
+namespace {
+
 /// Of two routes the one with the longer prefix, and of equals the one that is not of a prefix list.
 void prefer(std::optional<Way>& best, int& length, const Ipv4Cidr& destination, Ipv4Address address,
             const Way& way) {

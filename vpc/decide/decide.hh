@@ -9,11 +9,13 @@
 
 namespace caisson::vpc {
 
-/// A packet that begins a flow, as the network interface sends or gets it.
+/// A packet that belongs to no tracked flow, as the network interface sends or gets it.
 struct Packet {
   Ipv4Address peer;
   int protocol = kTcp;
   int port = 0;  ///< destination port; ICMP: type * 256 + code; others: 0
+  int source_port = 0;
+  bool begins = true;  ///< TCP: a SYN without an ACK
 };
 
 /// The rule of the interface's groups that admits the packet: of several, the one with the lowest id.
@@ -21,6 +23,13 @@ struct Packet {
 /// network interfaces in the same VPC.
 const SecurityGroupRule* deciding_rule(const State& state, const NetworkInterface& interface, bool egress,
                                        const Packet& packet);
+
+/// Does the packet, which a rule admits, begin a flow that is tracked? TCP and UDP between members is not if a rule admits
+/// it from or to everybody, and one of the other direction is for everybody and all ports (EC2 User Guide, "Untracked
+/// connections"). A UDP packet that answers such a one belongs to it. Of TCP, only the packet that begins a connection
+/// begins a tracked flow: the rest of one that was not tracked must not, when its rule is gone.
+bool begins_tracked_flow(const State& state, const NetworkInterface& interface, bool egress,
+                         const Packet& packet);
 
 /// Where a route leads, and through which endpoint: its id, or "" in the managed default VPC.
 struct Way {

@@ -56,6 +56,19 @@ static __always_inline void set_id(char* id, const char* wanted) {
   }
 }
 
+// A rule's id, wherever it stands: in a rule, or in a flow that it admitted.
+struct rule_id {
+  char text[CAISSON_ID_SIZE];
+};
+
+static __always_inline const struct rule_id* id_of(const struct caisson_rule* rule) {
+  return (const struct rule_id*)rule->id;
+}
+
+static __always_inline const struct rule_id* rule_of(const struct caisson_conntrack* entry) {
+  return (const struct rule_id*)entry->rule;
+}
+
 static __always_inline void set_decision(struct caisson_audit* found, __u32 reason, const char* rule,
                                          const char* endpoint) {
   if (found->reason == reason && same_id(found->rule, rule) && same_id(found->endpoint, endpoint)) return;
@@ -70,13 +83,13 @@ static __always_inline void set_decision(struct caisson_audit* found, __u32 reas
 // functions that are called: the verifier looks at such a function once, and not once for each way to it. (Linux 6.1
 // takes no such function's argument for a map's key: it is copied.)
 __noinline int record(const struct audit_subject* given, const struct caisson_eni* eni, __u32 reason,
-                      const struct caisson_rule* rule, const struct caisson_route* route) {
+                      const struct rule_id* rule, const struct caisson_route* route) {
   const __u64 now = bpf_ktime_get_ns();
   struct caisson_audit* found;
   if (!given || !eni) return 0;
   const struct caisson_audit_key own = given->key;
   const struct caisson_audit_key* key = &own;
-  const char* id = rule ? rule->id : 0;
+  const char* id = rule ? rule->text : 0;
   const char* endpoint = route && route->target == CAISSON_ROUTE_ENDPOINT ? route->endpoint : 0;
   if (reason != CAISSON_ACCEPTED && reason < CAISSON_REASONS) count(CAISSON_REJECTED + reason);
   found = bpf_map_lookup_elem(&flows, key);
@@ -103,7 +116,7 @@ __noinline int record(const struct audit_subject* given, const struct caisson_en
 // `peer_port` are those that the other side sees.
 static __always_inline int verdict_on(struct __sk_buff* skb, const struct packet* packet,
                                       const struct caisson_eni* eni, __u8 direction, __u32 reason,
-                                      const struct caisson_rule* rule, const struct caisson_route* route) {
+                                      const struct rule_id* rule, const struct caisson_route* route) {
   const struct audit_subject subject = {
       .key = {.eni = eni->number,
               .source = {packet->source[0], packet->source[1], packet->source[2], packet->source[3]},
@@ -122,6 +135,6 @@ static __always_inline int verdict_on(struct __sk_buff* skb, const struct packet
 
 static __always_inline int verdict(struct __sk_buff* skb, const struct packet* packet,
                                    const struct caisson_eni* eni, __u8 direction, __u32 reason,
-                                   const struct caisson_rule* rule) {
+                                   const struct rule_id* rule) {
   return verdict_on(skb, packet, eni, direction, reason, rule, 0);
 }

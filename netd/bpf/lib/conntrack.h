@@ -2,7 +2,8 @@
 // at its own port.
 //
 // An entry holds while it is younger than its idle time; expiry is judged here, netd's sweep frees the memory and
-// gives the quota back. A tracked flow survives the removal of the rule that admitted it, as on EC2.
+// gives the quota back. A tracked flow survives the removal of the rule that admitted it, as on EC2; which flows have no
+// entry says lib/tracking.h.
 #pragma once
 
 #include <linux/errno.h>
@@ -31,15 +32,16 @@ static __always_inline struct caisson_flow_key flow_key(const struct caisson_eni
   return key;
 }
 
-static __always_inline const struct caisson_rule* rule_of(const struct caisson_conntrack* entry) {
-  return (const struct caisson_rule*)entry->rule;
-}
-
 static __always_inline void refresh(struct caisson_conntrack* entry, const struct packet* packet,
                                     __u8 direction) {
   entry->last_seen = bpf_ktime_get_ns();
   if (direction != entry->direction) entry->answered = 1;
   if (packet->tcp_flags & (CAISSON_TCP_FIN | CAISSON_TCP_RST)) entry->closing = 1;
+}
+
+// The entry of a flow that is over, which another one follows that is not tracked: it holds no longer.
+static __always_inline void let_go(struct caisson_conntrack* entry) {
+  entry->last_seen = bpf_ktime_get_ns() - CAISSON_IDLE_ANSWERED;
 }
 
 // Of how many places, all in all, somebody holds one, before this one is taken; `used` and `freed` have a writer each. A

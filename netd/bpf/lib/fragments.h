@@ -19,7 +19,7 @@ static __always_inline __u32 next_fragment(const struct packet* packet) {
   return packet->more ? packet->begin + packet->length - 20u : CAISSON_FRAGMENT_LAST;
 }
 
-// Gives a later fragment the ports of its datagram.
+// Gives a later fragment the ports of its datagram; an ICMP echo's type is not among them.
 __noinline int follow_first_fragment(struct packet* packet, __u32 owner, __u8 place, __u32 epoch) {
   if (!packet) return CAISSON_FRAGMENT;
   const struct caisson_fragment_key key = fragment_key(packet, owner, place);
@@ -35,6 +35,7 @@ __noinline int follow_first_fragment(struct packet* packet, __u32 owner, __u8 pl
   }
   packet->source_port = noted->source_port;
   packet->destination_port = noted->destination_port;
+  packet->rule_port_be = bpf_htons(noted->destination_port);
   packet->has_ports =
       packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP || packet->protocol == IPPROTO_ICMP;
   return CAISSON_ACCEPTED;

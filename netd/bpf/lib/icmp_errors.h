@@ -1,7 +1,8 @@
 // ICMP errors: the packet that one speaks of, which it quotes, and how it is rewritten with all checksums around it.
 //
-// An error passes only if the quoted packet belongs to a tracked flow of the network interface that sends or gets the
-// error: it needs no rule then, as on EC2, and nothing else can be said about other flows.
+// An error passes if the quoted packet belongs to a tracked flow of the network interface that sends or gets the error:
+// it needs no rule then, as on EC2. About other packets of a member's, as those of untracked flows, it passes if a rule
+// admits its type and code.
 #pragma once
 
 #include "netd/bpf/lib/packet.h"

@@ -93,6 +93,7 @@ TEST(DesiredTables, HoldRulesWithPortsInNetworkOrder) {
     EXPECT_EQ(key.direction, CAISSON_INGRESS);
     EXPECT_EQ(key.protocol, vpc::kTcp);
     EXPECT_EQ(key_bytes.substr(key_bytes.size() - 2), "\x1f\x90");  // 8080
+    EXPECT_EQ(as<caisson_rule>(value).untracked_tcp, 0);
   }
   EXPECT_EQ(found, 1);
 }

@@ -63,7 +63,7 @@ struct Firewall {
         continue;
       }
       longest = key.ports.bits;
-      found = rule.text();
+      found = rule.id.text();
     }
     return found;
   }
@@ -205,10 +205,74 @@ TEST(SecurityGroups, OfASetAddUp) {
           ->groups;
   const auto set = group_set_numbers(world.state, firewall.vpc).at(both);
   bool found = false;
-  for (const auto& [key, id] : firewall.policy().rules)
-    found = found || (key.group_set == set && !key.egress && id.text() == rule);
+  for (const auto& [key, decides] : firewall.policy().rules)
+    found = found || (key.group_set == set && !key.egress && decides.id.text() == rule);
   EXPECT_TRUE(found);
   EXPECT_EQ(firewall.admits("10.0.1.9", kTcp, 22), "") << "the one group alone still does not";
+}
+
+std::string untracked(const DesiredPolicy& policy, bool egress, int protocol, int port) {
+  std::string found = "nothing";
+  int longest = -1;
+  for (const auto& [key, rule] : policy.rules) {
+    const int shift = 16 - key.ports.bits;
+    if (key.egress != egress || key.protocol != protocol || (key.ports.first >> shift) != (port >> shift) ||
+        key.ports.bits < longest)
+      continue;
+    longest = key.ports.bits;
+    found = std::string(rule.untracked_tcp ? "tcp" : "") + (rule.untracked_udp ? "udp" : "");
+  }
+  return found;
+}
+
+TEST(SecurityGroups, SayWhatIsUntracked) {
+  const Ipv4Cidr everybody = block("0.0.0.0/0");
+  const Permission all_out{.egress = true, .protocol = kAllProtocols, .peer = everybody};
+  const Permission tcp_out{
+      .egress = true, .protocol = kTcp, .from_port = 0, .to_port = 65535, .peer = everybody};
+  const Permission some_out{
+      .egress = true, .protocol = kTcp, .from_port = 1, .to_port = 65535, .peer = everybody};
+  const Permission near_out{.egress = true, .protocol = kAllProtocols, .peer = block("0.0.0.0/1")};
+  const struct {
+    const char* name;
+    Permission in;
+    Permission out;
+    int protocol;  ///< of the entry
+    const char* untracked;
+  } cases[] = {
+      {"a port, all answers", ingress(kTcp, 80, 80, everybody), all_out, kTcp, "tcp"},
+      {"UDP", ingress(kUdp, 80, 80, everybody), all_out, kUdp, "udp"},
+      {"all protocols, all answers", ingress(kAllProtocols, -1, -1, everybody), all_out, kOtherProtocols,
+       "tcpudp"},
+      {"all protocols, answers of TCP", ingress(kAllProtocols, -1, -1, everybody), tcp_out, kOtherProtocols,
+       "tcp"},
+      {"answers of another protocol", ingress(kUdp, 80, 80, everybody), tcp_out, kUdp, ""},
+      {"answers to some ports", ingress(kTcp, 80, 80, everybody), some_out, kTcp, ""},
+      {"answers to some addresses", ingress(kTcp, 80, 80, everybody), near_out, kTcp, ""},
+      {"from some addresses", ingress(kTcp, 80, 80, block("0.0.0.0/1")), all_out, kTcp, ""},
+      {"ICMP", ingress(kIcmp, -1, -1, everybody), all_out, kIcmp, ""},
+      {"another protocol", ingress(47, -1, -1, everybody), all_out, 47, ""},
+  };
+  for (const auto& c : cases) {
+    Firewall firewall;
+    auto& world = firewall.world;
+    EXPECT_EQ(world.code(RevokeSecurityGroup{firewall.group, true, {}, {all_out}}), "") << "EC2's default";
+    firewall.allow(c.in);
+    EXPECT_EQ(world.code(AuthorizeSecurityGroup{firewall.group, true, {{c.out, ""}}, {}}), "");
+    EXPECT_EQ(untracked(firewall.policy(), false, c.protocol, 80), c.untracked) << c.name;
+  }
+}
+
+TEST(SecurityGroups, TakeTheWidestOfSeveralRulesForWhatIsUntracked) {
+  Firewall firewall;
+  firewall.allow(ingress(kTcp, 1, 1024, block("10.0.0.0/8")));
+  EXPECT_EQ(untracked(firewall.policy(), false, kTcp, 80), "");
+  firewall.allow(ingress(kTcp, 80, 80, block("0.0.0.0/0")));
+  const auto policy = firewall.policy();
+  EXPECT_EQ(untracked(policy, false, kTcp, 80), "tcp");
+  EXPECT_EQ(untracked(policy, false, kTcp, 81), "");
+  // The other direction of the same flows: not all ports come in.
+  EXPECT_EQ(untracked(policy, true, kOtherProtocols, 80), "");
 }
 
 /// The processor's time for a VPC with so many blocks in rules, in seconds.

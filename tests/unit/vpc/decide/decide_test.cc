@@ -112,6 +112,56 @@ TEST(DecideRoute, OfTheManagedSegmentLeadsOut) {
   EXPECT_EQ(decide_route(world.state, subnet, address("172.31.0.4")), RouteTarget::kManaged);
 }
 
+/// Two members: the one whose groups are looked at, and its peer at 10.0.1.5.
+struct Pair : Firewall {
+  Pair() {
+    const auto peer = world.interface(subnet);
+    EXPECT_EQ(world.code(AttachNetworkInterface{interface, "self", 0}), "");
+    EXPECT_EQ(world.code(AttachNetworkInterface{peer, "peer", 0}), "");
+  }
+  [[nodiscard]] bool begins(const Packet& packet, bool egress = false) const {
+    return begins_tracked_flow(world.state, *find(world.state.network_interfaces, interface), egress, packet);
+  }
+};
+
+TEST(BeginsTrackedFlow, NotIfItsRuleAndAllAnswersAreForEverybody) {
+  for (const int protocol : {kTcp, kUdp}) {
+    Pair pair;
+    const Packet question{address("10.0.1.5"), protocol, 80, 40000};
+    EXPECT_TRUE(pair.begins(question)) << "no rule for everybody";
+    pair.allow({false, protocol, 80, 80, block("0.0.0.0/0")});
+    EXPECT_FALSE(pair.begins(question));
+    EXPECT_TRUE(pair.begins({address("10.0.1.5"), protocol, 81, 40000}));
+    EXPECT_TRUE(pair.begins({address("10.0.1.6"), protocol, 80, 40000})) << "nobody is there";
+    EXPECT_TRUE(pair.begins({address("10.0.1.5"), kIcmp, 80}));
+    EXPECT_TRUE(pair.begins({address("10.0.1.5"), 47}));
+    // From the port that is open: an answer, if it does not begin a connection.
+    EXPECT_EQ(pair.begins({address("10.0.1.5"), protocol, 40000, 80}, true), protocol == kTcp);
+    EXPECT_TRUE(pair.begins({address("10.0.1.5"), protocol, 40000, 81}, true));
+    const Permission all{true, kAllProtocols, -1, -1, block("0.0.0.0/0")};
+    EXPECT_EQ(pair.world.code(RevokeSecurityGroup{pair.group, true, {}, {all}}), "");
+    EXPECT_TRUE(pair.begins(question));
+  }
+}
+
+TEST(BeginsTrackedFlow, OfTcpOnlyWhatBeginsAConnection) {
+  Pair pair;
+  EXPECT_TRUE(pair.begins({address("10.0.1.5"), kTcp, 80, 40000, true}));
+  EXPECT_FALSE(pair.begins({address("10.0.1.5"), kTcp, 80, 40000, false}));
+  EXPECT_TRUE(pair.begins({address("10.0.1.6"), kTcp, 80, 40000, false})) << "through the stack";
+}
+
+TEST(BeginsTrackedFlow, WithAFunctionAlways) {
+  Pair pair;
+  auto& world = pair.world;
+  pair.allow({false, kAllProtocols, -1, -1, block("0.0.0.0/0")});
+  EXPECT_FALSE(pair.begins({address("10.0.1.5"), kTcp, 80}));
+  const auto function = world.id(EnsureFunctionInterface{"f#1", {pair.subnet}, {pair.group}});
+  const auto& interface = *find(world.state.network_interfaces, *NetworkInterfaceId::parse(function));
+  EXPECT_TRUE(pair.begins({interface.address, kTcp, 80}));
+  EXPECT_TRUE(begins_tracked_flow(world.state, interface, true, {address("10.0.1.5"), kTcp, 80}));
+}
+
 TEST(DecideRoute, GoesByTheSubnetsOwnTable) {
   Firewall firewall;
   auto& world = firewall.world;
