@@ -16,7 +16,7 @@ namespace caisson::runner {
 
 class DeployerFixture : public testing::Test {
  protected:
-  static constexpr std::uint64_t kCodeStorage = 30;
+  static constexpr std::uint64_t kCodeStorage = 300;
 
   DeployerFixture() : folder_(std::filesystem::temp_directory_path() / ("caisson-deployer-" + random_hex())) {
     std::filesystem::create_directory(folder_);
