@@ -124,7 +124,8 @@ Status run(Options options) {
   if (options.state_dir.empty()) options.state_dir = "/var/lib/" + name;
   if (options.run_dir.empty()) options.run_dir = "/run/" + name;
   TRYV(raise_descriptor_limit());
-  TRYV(make_folder(options.state_dir, 0700));
+  // endpointd's and runnerd's folders are in it; all else in it is closed to others by its own mode.
+  TRYV(make_folder(options.state_dir, 0711));
   TRYV(make_folder(options.run_dir, 0755));
   TRY(const Fd lock, lock_folder(options.state_dir));
   TRY(Listeners listeners, take_listeners());

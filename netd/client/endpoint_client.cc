@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include "netd/client/channel.hh"
+#include "netd/client/endpoint_protocol.hh"
 
 namespace caisson::netd {
 namespace {
@@ -33,6 +34,32 @@ Result<std::vector<std::string>> texts(const std::string& operation, const Json&
   return all;
 }
 
+Result<FabricClient> read_client(const std::string& op, const Json& members) {
+  FabricClient client;
+  TRY(client.account, text(op, members, "account"));
+  TRY(client.vpc, text(op, members, "vpc"));
+  TRY(client.subnet, text(op, members, "subnet"));
+  TRY(client.eni, text(op, members, "eni"));
+  TRY(client.address, address(op, members, "private_address"));
+  TRY(client.managed, flag(op, members, "managed"));
+  TRY(client.dns_support, flag(op, members, "dns_support"));
+  TRY(const auto base, address(op, members, "cidr_base"));
+  TRY(const auto length, number(op, members, "cidr_length"));
+  if (length > 32) return protocol_error(op, "has no block of a VPC");
+  client.vpc_cidr = Ipv4Cidr(base, static_cast<int>(length));
+  TRY(client.users, texts(op, members, "users"));
+  if (members.contains("slot")) {
+    TRY(const auto slot, number(op, members, "slot"));
+    client.slot = static_cast<std::uint32_t>(slot);
+  }
+  return client;
+}
+
+/// netd ends a connection over what it does not take.
+bool may_be_token(const std::string& token) {
+  return token.size() <= kLongestToken && token.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
 }  // namespace
 
 struct EndpointClient::Impl : Channel {
@@ -60,28 +87,59 @@ Result<std::vector<FabricSocket>> EndpointClient::sockets() {
   return sockets;
 }
 
+Result<RevisionWatch> EndpointClient::revision() {
+  Json members;
+  TRY(const Fd descriptor, impl_->request_descriptor({{"op", "Revision"}}, members));
+  return RevisionWatch::map(descriptor);
+}
+
 Result<FabricClient> EndpointClient::resolve(Ipv4Address identity, std::uint16_t port) {
   const std::string op = "ResolveClient";
   TRY(const Reply reply, impl_->request({{"op", op}, {"address", identity.value}, {"port", port}}));
-  const Json& members = reply.members;
-  FabricClient client;
-  TRY(client.account, text(op, members, "account"));
-  TRY(client.vpc, text(op, members, "vpc"));
-  TRY(client.subnet, text(op, members, "subnet"));
-  TRY(client.eni, text(op, members, "eni"));
-  TRY(client.address, address(op, members, "private_address"));
-  TRY(client.managed, flag(op, members, "managed"));
-  TRY(client.dns_support, flag(op, members, "dns_support"));
-  TRY(const auto base, address(op, members, "cidr_base"));
-  TRY(const auto length, number(op, members, "cidr_length"));
-  if (length > 32) return protocol_error(op, "has no block of a VPC");
-  client.vpc_cidr = Ipv4Cidr(base, static_cast<int>(length));
-  TRY(client.users, texts(op, members, "users"));
-  if (members.contains("slot")) {
-    TRY(const auto slot, number(op, members, "slot"));
-    client.slot = static_cast<std::uint32_t>(slot);
+  return read_client(op, reply.members);
+}
+
+Result<FabricConnection> EndpointClient::resolve(Ipv4Address identity, std::uint16_t port,
+                                                 Ipv4Address local) {
+  const std::string op = "ResolveConnection";
+  TRY(const Reply reply,
+      impl_->request(
+          {{"op", op}, {"address", identity.value}, {"port", port}, {"local_address", local.value}}));
+  FabricConnection connection;
+  TRY(connection.client, read_client(op, reply.members));
+  TRY(connection.service, text(op, reply.members, "service"));
+  TRY(connection.endpoint, text(op, reply.members, "endpoint"));
+  return connection;
+}
+
+Result<VerifyingKey> EndpointClient::key(const std::string& access_key_id, const std::string& token,
+                                         const sigv4::Scope& scope) {
+  const std::string op = "Key";
+  if (!may_be_token(token)) {
+    return Error{.code = "InvalidClientTokenId",
+                 .message = "The security token included in the request is invalid."};
   }
-  return client;
+  TRY(const Reply reply, impl_->request({{"op", op},
+                                         {"access_key_id", access_key_id},
+                                         {"token", token},
+                                         {"date", scope.date},
+                                         {"region", scope.region},
+                                         {"service", scope.service}}));
+  TRY(const auto digits, text(op, reply.members, "key"));
+  const auto bytes = sigv4::parse_hex(digits);
+  if (!bytes) return protocol_error(op, "has no key");
+  VerifyingKey key{.account = {}, .function = {}, .key = sigv4::SigningKey(*bytes)};
+  TRY(key.account, text(op, reply.members, "account"));
+  TRY(key.function, text(op, reply.members, "function"));
+  TRY(const auto expires, number(op, reply.members, "expires"));
+  key.expires = static_cast<std::int64_t>(expires);
+  return key;
+}
+
+Result<std::string> EndpointClient::policy(const std::string& endpoint) {
+  const std::string op = "Policy";
+  TRY(const Reply reply, impl_->request({{"op", op}, {"endpoint", endpoint}}));
+  return text(op, reply.members, "document");
 }
 
 Result<bool> EndpointClient::has_address(const std::string& vpc, Ipv4Address address) {

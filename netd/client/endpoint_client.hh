@@ -10,6 +10,8 @@
 #include "base/fd.hh"
 #include "base/ipv4.hh"
 #include "base/result.hh"
+#include "base/sigv4/digest.hh"
+#include "netd/client/shared_revision.hh"
 
 namespace caisson::netd {
 
@@ -33,6 +35,21 @@ struct FabricClient {
   std::optional<std::uint32_t> slot;  ///< of a function interface: the environment's
 };
 
+/// Who has connected to a service, and how.
+struct FabricConnection {
+  FabricClient client;
+  std::string service;   ///< "com.amazonaws.us-east-1.s3"
+  std::string endpoint;  ///< "vpce-..."; empty: the managed default VPC's own way
+};
+
+/// What verifies the signatures of an access key within one scope.
+struct VerifyingKey {
+  std::string account;
+  std::string function;  ///< of a session; empty for an account's key
+  sigv4::SigningKey key;
+  std::int64_t expires = 0;  ///< of a session, seconds since 1970
+};
+
 /// Blocking, thread-safe; errors as AttachClient's, but a reply is waited for three seconds.
 class EndpointClient {
  public:
@@ -40,8 +57,19 @@ class EndpointClient {
   ~EndpointClient();
 
   Result<std::vector<FabricSocket>> sockets();
+  /// netd's end of it tells is_over().
+  Result<RevisionWatch> revision();
   /// Error NotFound.
   Result<FabricClient> resolve(Ipv4Address identity, std::uint16_t port);
+  /// `local` is what was connected to. Error NotFound, also for an address that is no service's, or none that the client
+  /// has a way to.
+  Result<FabricConnection> resolve(Ipv4Address identity, std::uint16_t port, Ipv4Address local);
+  /// `token` is empty for an account's key. Errors: UnknownKey, InvalidClientTokenId, ExpiredToken; InvalidClientTokenId also for
+  /// what can't be a token of netd's.
+  Result<VerifyingKey> key(const std::string& access_key_id, const std::string& token,
+                           const sigv4::Scope& scope);
+  /// Of an endpoint; empty: the default one, which allows everything. Error NotFound.
+  Result<std::string> policy(const std::string& endpoint);
   /// Whether a network interface of the VPC has the private address.
   Result<bool> has_address(const std::string& vpc, Ipv4Address address);
 

@@ -73,6 +73,8 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Store store, Fabric fabric, const 
                                               std::size_t compact_after) {
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(store), std::move(fabric)));
   daemon->compact_after_ = compact_after;
+  TRY(auto shared_revision, SharedRevision::make());
+  daemon->shared_revision_.emplace(std::move(shared_revision));
   TRY(daemon->reconciler_, Reconciler::make(daemon->fabric_));
   TRYV(daemon->replay());
   TRYV(daemon->open_key_ring(key_file));
@@ -250,6 +252,7 @@ void Daemon::publish(const std::shared_ptr<const vpc::State>& state, std::uint64
   const std::lock_guard lock(state_mutex_);
   state_ = state;
   revision_ = revision;
+  shared_revision_->advance();
   state_changed_.notify_all();
 }
 

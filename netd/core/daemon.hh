@@ -12,6 +12,7 @@
 #include <optional>
 #include <thread>
 
+#include "netd/client/shared_revision.hh"
 #include "netd/core/backend.hh"
 #include "netd/core/fabric.hh"
 #include "netd/core/growth.hh"
@@ -49,6 +50,8 @@ class Daemon : public Backend {
   nlohmann::json health() override;
 
   Slots& slots() { return *slots_; }
+  /// Goes up with each snapshot(), before a caller hears of it. Any thread.
+  [[nodiscard]] const SharedRevision& shared_revision() const { return *shared_revision_; }
   /// What does not change after start(): maps and sockets. Any thread.
   [[nodiscard]] const Fabric& fabric() const { return fabric_; }
   /// Any thread; returns at once. The interface gets another address if its blocks of ports run low.
@@ -94,6 +97,7 @@ class Daemon : public Backend {
   Slots::Clock::time_point
       next_snapshot_;  ///< the sweeper's: not before it, if the last one could not be stored
   std::unique_ptr<Reconciler> reconciler_;
+  std::optional<SharedRevision> shared_revision_;  ///< set by start()
   std::optional<accounts::KeyRing> key_ring_;
   std::condition_variable_any state_changed_;  ///< with state_mutex_
   bool waiting_is_over_ = false;               ///< by state_mutex_

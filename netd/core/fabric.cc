@@ -19,6 +19,8 @@ namespace {
 /// What is open in a new namespace and must not be in this one; some are there only with a module.
 Status close_defaults() {
   TRYV(kernel::set_sysctl("ipv4/ip_forward", "1"));
+  // What waits at a service's socket of an earlier netd goes to ours when that one is closed.
+  TRYV(kernel::set_sysctl("ipv4/tcp_migrate_req", "1"));
   for (const char* scope : {"all", "default"}) {
     const std::string ipv4 = std::string("ipv4/conf/") + scope + "/";
     // The source check refuses devices without an address, as the bridges are; the programs check sources.

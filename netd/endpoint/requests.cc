@@ -2,11 +2,17 @@
 
 #include <spdlog/spdlog.h>
 
+#include <ctime>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "endpoints/model/documents.hh"
+#include "endpoints/model/service.hh"
+#include "netd/api/resources.hh"
 #include "netd/core/clients.hh"
 #include "netd/endpoint/decode.hh"
+#include "vpc/decide/decide.hh"
 
 namespace caisson::netd::endpoint {
 namespace {
@@ -29,12 +35,20 @@ Result<Json> sockets(core::Daemon& daemon, const Json&, std::vector<Fd>& descrip
   return Json{{"names", std::move(names)}};
 }
 
-Result<Json> resolve_client(core::Daemon& daemon, const Json& request, std::vector<Fd>&) {
-  const auto state = daemon.snapshot();
-  TRY(const auto client, core::find_client(daemon.fabric().datapath(), *state, address_of(request),
-                                           request.at("port").get<std::uint16_t>()));
+Result<Json> revision(core::Daemon& daemon, const Json&, std::vector<Fd>& descriptors) {
+  TRY(auto copy, daemon.shared_revision().descriptor().duplicate());
+  descriptors.push_back(std::move(copy));
+  return Json::object();
+}
+
+Result<core::Client> find_client(core::Daemon& daemon, const vpc::State& state, const Json& request) {
+  return core::find_client(daemon.fabric().datapath(), state, address_of(request),
+                           request.at("port").get<std::uint16_t>());
+}
+
+Result<Json> client_json(const vpc::State& state, const core::Client& client) {
   const auto& interface = *client.interface;
-  const auto* vpc = vpc::find(state->vpcs, interface.vpc);
+  const auto* vpc = vpc::find(state.vpcs, interface.vpc);
   if (vpc == nullptr) return Error{.code = "NotFound", .message = "its VPC is gone"};
   Json reply{{"account", interface.account.text},       {"vpc", interface.vpc.text()},
              {"subnet", interface.subnet.text()},       {"eni", interface.id.text()},
@@ -43,6 +57,68 @@ Result<Json> resolve_client(core::Daemon& daemon, const Json& request, std::vect
              {"cidr_length", vpc->cidr.length()},       {"users", interface.users}};
   if (client.slot) reply["slot"] = *client.slot;
   return reply;
+}
+
+Result<Json> resolve_client(core::Daemon& daemon, const Json& request, std::vector<Fd>&) {
+  const auto state = daemon.snapshot();
+  TRY(const auto client, find_client(daemon, *state, request));
+  return client_json(*state, client);
+}
+
+Result<Json> resolve_connection(core::Daemon& daemon, const Json& request, std::vector<Fd>&) {
+  const auto state = daemon.snapshot();
+  TRY(const auto client, find_client(daemon, *state, request));
+  const auto way = vpc::decide_service(*state, client.interface->subnet,
+                                       {request.at("local_address").get<std::uint32_t>()});
+  if (!way) return Error{.code = "NotFound", .message = "its subnet has no way to that address"};
+  TRY(auto reply, client_json(*state, client));
+  reply["service"] = way->service;
+  reply["endpoint"] = way->endpoint;
+  return reply;
+}
+
+/// The names that services with endpoints are signed for.
+bool has_endpoints(const std::string& signing_name) {
+  static const std::set<std::string> kNames = [] {
+    std::set<std::string> names;
+    for (const auto document : endpoints::documents()) {
+      const auto service = endpoints::parse_service(document, api::kRegion);
+      if (service) names.insert(service.value().signing_name);
+    }
+    return names;
+  }();
+  return kNames.contains(signing_name);
+}
+
+Result<Json> key(core::Daemon& daemon, const Json& request, std::vector<Fd>&) {
+  const auto id = request.at("access_key_id").get<std::string>();
+  const auto token = request.at("token").get<std::string>();
+  const sigv4::Scope scope{.date = request.at("date").get<std::string>(),
+                           .region = request.at("region").get<std::string>(),
+                           .service = request.at("service").get<std::string>()};
+  if (!has_endpoints(scope.service)) {
+    return Error{.code = "UnauthorizedOperation", .message = scope.service + " has no endpoints"};
+  }
+  if (token.empty()) {
+    TRY(const auto signer, daemon.find_signer(id, scope));
+    return Json{{"account", signer.account.text},
+                {"function", ""},
+                {"key", sigv4::hex(signer.key.bytes())},
+                {"expires", std::uint64_t{0}}};
+  }
+  TRY(const auto signer, daemon.find_session(id, token, scope, std::time(nullptr)));
+  return Json{{"account", signer.session.account.text},
+              {"function", signer.session.function},
+              {"key", sigv4::hex(signer.key.bytes())},
+              {"expires", static_cast<std::uint64_t>(signer.session.expires)}};
+}
+
+Result<Json> policy(core::Daemon& daemon, const Json& request, std::vector<Fd>&) {
+  const auto state = daemon.snapshot();
+  const auto id = vpc::VpcEndpointId::parse(request.at("endpoint").get<std::string>());
+  const auto* endpoint = id ? vpc::find(state->vpc_endpoints, *id) : nullptr;
+  if (endpoint == nullptr) return Error{.code = "NotFound", .message = "there is no such endpoint"};
+  return Json{{"document", endpoint->policy}};
 }
 
 Result<Json> find_address(core::Daemon& daemon, const Json& request, std::vector<Fd>&) {
@@ -55,8 +131,13 @@ Result<Json> find_address(core::Daemon& daemon, const Json& request, std::vector
 }
 
 const std::map<std::string, Handler>& handlers() {
-  static const std::map<std::string, Handler> kAll{
-      {"Sockets", sockets}, {"ResolveClient", resolve_client}, {"FindAddress", find_address}};
+  static const std::map<std::string, Handler> kAll{{"Sockets", sockets},
+                                                   {"Revision", revision},
+                                                   {"ResolveClient", resolve_client},
+                                                   {"ResolveConnection", resolve_connection},
+                                                   {"FindAddress", find_address},
+                                                   {"Key", key},
+                                                   {"Policy", policy}};
   return kAll;
 }
 

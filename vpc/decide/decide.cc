@@ -144,4 +144,16 @@ std::optional<RouteTarget> decide_route(const State& state, const SubnetId& subn
   return way ? std::optional(way->target) : std::nullopt;
 }
 
+std::optional<ServiceWay> decide_service(const State& state, const SubnetId& subnet, Ipv4Address address) {
+  const auto way = decide_way(state, subnet, address);
+  if (!way || way->target != RouteTarget::kEndpoint) return std::nullopt;
+  // Prefix lists of several services have no address in common.
+  for (const auto& service : state.services) {
+    const bool its = std::any_of(service.cidrs.begin(), service.cidrs.end(),
+                                 [&](const Ipv4Cidr& cidr) { return cidr.contains(address); });
+    if (its) return ServiceWay{service.name, way->endpoint};
+  }
+  return std::nullopt;
+}
+
 }  // namespace caisson::vpc

@@ -45,4 +45,14 @@ std::optional<Way> decide_way(const State& state, const SubnetId& subnet, Ipv4Ad
 /// Where the subnet's route table leads, by the longest prefix; nothing: no route.
 std::optional<RouteTarget> decide_route(const State& state, const SubnetId& subnet, Ipv4Address destination);
 
+/// A service, and the endpoint through which a subnet reaches it.
+struct ServiceWay {
+  std::string service;   ///< a Service's name
+  std::string endpoint;  ///< its id, or "" in the managed default VPC
+  bool operator==(const ServiceWay&) const = default;
+};
+
+/// What somebody in the subnet speaks to at `address`; nothing: no service, or none that the subnet has a way to.
+std::optional<ServiceWay> decide_service(const State& state, const SubnetId& subnet, Ipv4Address address);
+
 }  // namespace caisson::vpc

@@ -200,5 +200,34 @@ TEST(DecideWay, OfTheManagedSegmentLeadsToAllServices) {
   EXPECT_EQ(decide_route(world.state, subnet, address("203.0.112.1")), RouteTarget::kManaged);
 }
 
+TEST(DecideService, IsWhatTheSubnetHasAWayTo) {
+  Firewall firewall;
+  auto& world = firewall.world;
+  world.state.services = test::test_services();
+  const auto s3 = address("203.0.113.10");
+  EXPECT_EQ(decide_service(world.state, firewall.subnet, s3), std::nullopt);
+  const auto main = find(world.state.vpcs, firewall.vpc)->main_route_table;
+  const std::string name = "com.amazonaws.us-east-1.s3";
+  const auto id = world.id(CreateVpcEndpoint{firewall.vpc, name, {main}, "", {}, ""});
+  EXPECT_EQ(decide_service(world.state, firewall.subnet, s3), (ServiceWay{name, id}));
+  for (const char* other : {"203.0.113.128", "203.0.112.1", "10.0.0.5"})
+    EXPECT_EQ(decide_service(world.state, firewall.subnet, address(other)), std::nullopt) << other;
+  const auto interface = world.interface(firewall.subnet);
+  EXPECT_EQ(world.code(CreateRoute{main, block("203.0.113.0/25"), interface}), "");
+  EXPECT_EQ(decide_service(world.state, firewall.subnet, s3), std::nullopt) << "it is not the endpoint's";
+}
+
+TEST(DecideService, OfTheManagedSegmentHasNoEndpoint) {
+  World world;
+  world.state.services = test::test_services();
+  world.id(EnsureFunctionInterface{"f#1", {}, {}});
+  const auto subnet = world.state.managed_subnets.at(world.account);
+  EXPECT_EQ(decide_service(world.state, subnet, address("203.0.113.1")),
+            (ServiceWay{"com.amazonaws.us-east-1.s3", ""}));
+  EXPECT_EQ(decide_service(world.state, subnet, address("203.0.113.129")),
+            (ServiceWay{"com.amazonaws.us-east-1.dynamodb", ""}));
+  EXPECT_EQ(decide_service(world.state, subnet, address("198.51.100.1")), std::nullopt);
+}
+
 }  // namespace
 }  // namespace caisson::vpc
