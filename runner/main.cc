@@ -156,7 +156,7 @@ Status run(const Options& options) {
   TRY(const Fd code_lock, lock_folder(options.state_dir + "/code", kPredecessorsEnd));
   TRYV(make_folder(options.run_dir, 0755));
   TRY(const Images images, find_images(options.images));
-  TRY(const std::string ca_certificate, read_ca_certificate(options.ca_certificate));
+  TRY(const std::string ca_certificate, read_ca_certificates(options.ca_certificates));
   TRY(const auto address, parse_listen(options.listen));
   // While we may still write where the kernel lets no owner write, in the hierarchies' roots.
   TRY(const auto cgroups,

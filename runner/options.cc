@@ -13,8 +13,9 @@ void describe(CLI::App& app, Options& options) {
   app.add_option("--state-dir", options.state_dir, "State folder [/var/lib/caisson[-INSTANCE]]");
   app.add_option("--run-dir", options.run_dir, "Folder of the sockets [/run/caisson[-INSTANCE]]");
   app.add_option("--images", options.images, "Folder of the guest images")->capture_default_str();
-  app.add_option("--ca-certificate", options.ca_certificate,
-                 "PEM file of a certificate authority that functions trust beside the public ones");
+  app.add_option(
+      "--ca-certificate", options.ca_certificates,
+      "PEM file of a certificate authority that functions trust beside the public ones; may be given again");
   app.add_option("--listen", options.listen, "Address and port of the function API")->capture_default_str();
   app.add_option("--region", options.region, "Region in ARNs and in functions' variables")
       ->capture_default_str();

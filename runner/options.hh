@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -20,7 +21,7 @@ struct Options {
   std::string state_dir;
   std::string run_dir;
   std::string images = "/var/cache/caisson";
-  std::string ca_certificate;
+  std::vector<std::string> ca_certificates;
   std::string listen = "127.0.0.1:4751";
   std::string region = "us-east-1";
   std::string log_format = "text";

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/result.hh"
 
 namespace caisson::runner {
 
-/// The file's text, PEM; empty for an empty `path`. Errors: the system's if it can't be read; "BadCaCertificate" if it holds
-/// no certificate, more than vmm::agent::kMaxCertificateBytes, or a private key, which no function may see.
-Result<std::string> read_ca_certificate(const std::string& path);
+/// The files' texts, PEM, one after the other. Errors: the system's if one can't be read; "BadCaCertificate" if it holds
+/// no certificate or a private key, which no function may see, or all more than vmm::agent::kMaxCertificateBytes.
+Result<std::string> read_ca_certificates(const std::vector<std::string>& paths);
 
 }  // namespace caisson::runner

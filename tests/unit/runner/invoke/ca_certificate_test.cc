@@ -18,7 +18,7 @@ class CaCertificate : public testing::Test {
 
   Result<std::string> read(const std::string& text) {
     std::ofstream(path_) << text;
-    return read_ca_certificate(path_);
+    return read_ca_certificates({path_});
   }
 
   const std::string path_ =
@@ -26,13 +26,19 @@ class CaCertificate : public testing::Test {
 };
 
 TEST_F(CaCertificate, IsReadAsItIs) {
-  EXPECT_EQ(read(kCertificate).value(), kCertificate);
+  EXPECT_EQ(read(kCertificate).value(), std::string(kCertificate) + "\n");
   EXPECT_EQ(read(std::string("A comment\n") + kCertificate + kCertificate).value().substr(0, 9), "A comment");
 }
 
+TEST_F(CaCertificate, MayBeSeveral) {
+  std::ofstream(path_) << kCertificate;
+  EXPECT_EQ(read_ca_certificates({path_, path_}).value(),
+            std::string(kCertificate) + "\n" + kCertificate + "\n");
+}
+
 TEST_F(CaCertificate, IsNoneWithoutAFile) {
-  EXPECT_EQ(read_ca_certificate("").value(), "");
-  EXPECT_NE(read_ca_certificate(path_).error().text().find(path_), std::string::npos);
+  EXPECT_EQ(read_ca_certificates({}).value(), "");
+  EXPECT_NE(read_ca_certificates({path_}).error().text().find(path_), std::string::npos);
 }
 
 TEST_F(CaCertificate, IsRefusedIfItIsSomethingElse) {
