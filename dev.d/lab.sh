@@ -108,7 +108,7 @@ lab_start_netd() {
 
 lab_start_endpointd() {
   lab_spawn "$LAB_HOST" endpointd "$LAB_BIN/endpointd" --instance "$LAB" --user "$LAB_ENDPOINT_USER" \
-    --resolver "$LAB_ADDRESS" "${LAB_LOG[@]}"
+    --resolver "$LAB_ADDRESS" --backends "$LAB_RUN/backends.json" "${LAB_LOG[@]}"
   lab_ready endpointd --unix-socket "$LAB_RUN/endpointd.sock" http://localhost/healthz
 }
 
@@ -117,7 +117,7 @@ lab_start_runnerd() {
   local options
   read -ra options <<<"${CAISSON_RUNNERD_OPTIONS:-}"
   lab_spawn "$LAB_HOST" runnerd "$LAB_BIN/runnerd" --instance "$LAB" --images "$LAB_IMAGES" \
-    "${options[@]}" "${LAB_LOG[@]}"
+    --ca-certificate "$LAB_STATE/endpoint/ca.pem" "${options[@]}" "${LAB_LOG[@]}"
   lab_ready runnerd --unix-socket "$LAB_RUN/runner.sock" http://localhost/healthz
 }
 
@@ -162,12 +162,12 @@ lab_start_internet() {
   lab_spawn "$LAB_INTERNET" echo-udp socat -T 5 "UDP-RECVFROM:7,bind=$LAB_ADDRESS,fork" PIPE
 }
 
-# lab_start_backend NAME ARGUMENT...: one of dev.d/backends/start.cjs, as nobody, and waits until it listens.
+# lab_start_backend NAME KIND PORT [FOLDER]: dev.d/backends/start.cjs, as nobody, and waits until it listens.
 lab_start_backend() {
   local name=$1 deadline=$((SECONDS + 90))
   shift
   lab_spawn "$LAB_HOST" "$name" setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs --bounding-set=-all \
-    env -C "$LAB_BIN/backends" node start.cjs "$name" "$@"
+    env -C "$LAB_BIN/backends" node start.cjs "$@"
   until grep -qx listening "$LAB_RUN/$name.log" 2>/dev/null; do
     lab_alive "$name" || lab_failed "$name ended"
     ((SECONDS < deadline)) || lab_failed "$name did not listen within 90 s"
@@ -175,13 +175,37 @@ lab_start_backend() {
   done
 }
 
+# lab_add_backend SERVICE ACCOUNT PORT: a row of the file that endpointd reads; the file is whole at any time.
+lab_add_backend() {
+  local rows=$LAB_RUN/backends.rows
+  printf '{"Service": "%s", "Account": "%s", "Url": "http://127.0.0.1:%s", "AccessKeyId": "S3RVER", "SecretAccessKey": "S3RVER"}\n' \
+    "$@" >>"$rows"
+  printf '{"Backends": [%s]}\n' "$(paste -sd, "$rows")" >"$LAB_RUN/backends.json.new"
+  chown "root:$LAB_ENDPOINT_USER" "$LAB_RUN/backends.json.new"
+  chmod 0640 "$LAB_RUN/backends.json.new"
+  mv "$LAB_RUN/backends.json.new" "$LAB_RUN/backends.json"
+}
+
 # Copies, as of the programs. What is stored lies on the disk, not in /run: it may be large.
 lab_start_backends() {
   cp -r "$BUILD/tools/backends" "$LAB_BIN/"
   install -m 0644 "$ROOT/dev.d/backends/start.cjs" "$LAB_BIN/backends/"
   install -d -o 65534 -g 65534 -m 0700 "$LAB_BIN/stored"
-  lab_start_backend s3 4568 "$LAB_BIN/stored"
-  lab_start_backend dynamodb 4567
+  lab_start_backend s3 s3 4568 "$LAB_BIN/stored"
+  lab_start_backend dynamodb dynamodb 4567
+  lab_add_backend s3 000000000001 4568
+  lab_add_backend dynamodb 000000000001 4567
+}
+
+# lab_start_s3 ACCOUNT: an S3 of a further account's own; the next port above the first two.
+lab_start_s3() {
+  [[ ${1:-} =~ ^[0-9]{12}$ ]] || die "lab start s3 ACCOUNT, an id of 12 digits"
+  [[ -e $LAB_BIN/stored ]] || die "lab $LAB has no backends: ./dev lab up --backends"
+  local port
+  port=$((4567 + $(wc -l <"$LAB_RUN/backends.rows")))
+  install -d -o 65534 -g 65534 -m 0700 "$LAB_BIN/stored-$1"
+  lab_start_backend "s3-$1" s3 "$port" "$LAB_BIN/stored-$1"
+  lab_add_backend s3 "$1" "$port"
 }
 
 # lab_up [--backends]
@@ -290,14 +314,15 @@ cmd_lab() {
     down) lab_down ;;
     status) lab_status ;;
     exec) lab_exec "$@" ;;
-    # For the crash tests: one daemon again, after its end.
+    # For the crash tests: one daemon again, after its end; and a further account's S3.
     start)
       need_root "lab start"
       case "${1:-}" in
         netd) lab_start_netd ;;
         endpointd) lab_start_endpointd ;;
         runnerd) lab_start_runnerd ;;
-        *) die "lab start netd|endpointd|runnerd" ;;
+        s3) lab_start_s3 "${2:-}" ;;
+        *) die "lab start netd|endpointd|runnerd, or s3 ACCOUNT" ;;
       esac
       ;;
     *) die "there is no 'lab $verb': up, down, status, exec" ;;

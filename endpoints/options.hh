@@ -10,11 +10,14 @@ class App;
 
 namespace caisson::endpoints {
 
-inline constexpr const char* kPurpose = "The services inside of Caisson's networks: DNS.";
+inline constexpr const char* kPurpose =
+    "The services inside of Caisson's networks: DNS, and endpoints of S3 and DynamoDB.";
 
 struct Options {
   std::string instance;
   std::string run_dir;
+  std::string state_dir;
+  std::string backends;
   std::string region = "us-east-1";
   std::vector<std::string> resolvers;
   unsigned user = 0;

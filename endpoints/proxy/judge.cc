@@ -169,6 +169,7 @@ Status decide(const std::string& region, const Sources& sources, const Client& c
   TRY(const auto by, verify(service, region, sources, question));
   TRY(const auto reading,
       read_request(service, question.head, question.body, {.region = region, .account = by.key.account}));
+  judgement.function = by.key.function;
   judgement.action = reading.accesses.front().action;
   judgement.resource = reading.accesses.front().resource;
   TRY(const auto policy, sources.policy(client.endpoint));

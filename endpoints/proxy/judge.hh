@@ -36,6 +36,8 @@ struct Judgement {
   std::string resource;
   std::string decision = "Refused";
   std::string statement;
+  std::string
+      function;  ///< whose session signed; empty for an account's key, and before the signature is known
 };
 
 struct Question {

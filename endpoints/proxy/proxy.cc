@@ -1,5 +1,7 @@
 #include "endpoints/proxy/proxy.hh"
 
+#include <sys/stat.h>
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -22,10 +24,29 @@ class Listener : public std::enable_shared_from_this<Listener> {
   Status adopt(Fd listening) {
     Code error;
     acceptor_.assign(asio::ip::tcp::v4(), listening.get(), error);
+    if (!error) acceptor_.non_blocking(true, error);
     if (error) return Error::system(error.value(), "use", "a listening socket");
     (void)std::move(listening).release();
     accept();
     return ok();
+  }
+
+  /// Whether `other` is another descriptor of the same socket.
+  bool is(const Fd& other) {
+    struct stat ours {};
+    struct stat theirs {};
+    return ::fstat(acceptor_.native_handle(), &ours) == 0 && ::fstat(other.get(), &theirs) == 0 &&
+           ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+  }
+
+  /// Takes what waits, then stops.
+  void retire() {
+    for (Code error; !error;) {
+      asio::ip::tcp::socket socket(shared_->io);
+      acceptor_.accept(socket, error);
+      if (!error) take(std::move(socket));
+    }
+    stop();
   }
 
   void stop() {
@@ -98,16 +119,20 @@ class Proxy::Impl {
   }
 
   Status adopt(Fd listening, bool tls) {
+    auto& current = listeners_[tls];
+    if (current && current->is(listening)) return ok();
     auto listener = std::make_shared<Listener>(shared_, tls);
     TRYV(listener->adopt(std::move(listening)));
-    listeners_.push_back(std::move(listener));
+    if (current) current->retire();
+    current = std::move(listener);
     return ok();
   }
 
   void stop() {
     shared_->stopping = true;
-    for (const auto& listener : listeners_)
-      listener->stop();
+    for (const auto& [tls, listener] : listeners_) {
+      if (listener) listener->stop();
+    }
     for (const auto& [pointer, weak] : shared_->sessions) {
       if (const auto session = weak.lock()) session->stop();
     }
@@ -121,7 +146,7 @@ class Proxy::Impl {
 
  private:
   std::shared_ptr<Shared> shared_;
-  std::vector<std::shared_ptr<Listener>> listeners_;
+  std::map<bool, std::shared_ptr<Listener>> listeners_;  ///< with TLS, and without
 };
 
 Proxy::Proxy(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}

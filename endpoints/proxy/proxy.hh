@@ -58,7 +58,8 @@ class Proxy {
   Proxy(const Proxy&) = delete;
   Proxy& operator=(const Proxy&) = delete;
 
-  /// A listening IPv4 socket. Error: those of Asio for any other.
+  /// A listening IPv4 socket, in the place of the one before it with the same `tls`, whose waiting connections are taken
+  /// first. A further descriptor of that one changes nothing. Error: those of Asio for any other. On io's thread.
   Status adopt(Fd listening, bool tls);
 
   /// No new connections; those that wait for a request are closed, the others after their answer. On io's thread.

@@ -188,6 +188,8 @@ class ProxySession final : public Session, public std::enable_shared_from_this<P
     record_.latency_us = static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begun_).count());
     if (judgement_.service != nullptr) record_.service = judgement_.service->name;
+    // An interface may be several functions'; a session is one's.
+    if (!judgement_.function.empty()) record_.function = judgement_.function;
     record_.action = judgement_.action;
     record_.resource = judgement_.resource;
     record_.decision = judgement_.decision;

@@ -245,7 +245,7 @@ class Lab:
 
     def logs(self):
         text = ""
-        for daemon in ("netd", "runnerd"):
+        for daemon in ("netd", "endpointd", "runnerd"):
             try:
                 with open(f"{self.run}/{daemon}.log", encoding="utf-8", errors="replace") as file:
                     text += f"== {daemon}\n" + "".join(file.readlines()[-60:])

@@ -211,6 +211,7 @@ def runnerd_starts_when_asked():
     expect(set(process["Uid"].split()), {user}, "runnerd's user")
     # Of all that the daemons have stored it may read its own.
     for path, wanted in (("/run/caisson/attach.sock", True), ("/var/lib/caisson/runner/runner.db", True),
+                         ("/var/lib/caisson/endpoint/ca.pem", True), ("/var/lib/caisson/endpoint/ca.key", False),
                          ("/var/lib/caisson/netd.db", False), ("/run/caisson/netd.sock", False)):
         expect(subprocess.run(["setpriv", "--reuid", user, "--regid", user, "--clear-groups", "test", "-r", path],
                               check=False).returncode == 0, wanted, f"whether runnerd may read {path}")
