@@ -113,6 +113,8 @@ Status Daemon::start_resolver(const std::vector<Service>& services) {
 }
 
 Status Daemon::start_proxy(std::vector<Service> services) {
+  TRY(auto records, RequestLog::open(options_.state_dir));
+  records_.emplace(std::move(records));
   TRY(const auto authority, open_authority(options_.state_dir));
   TRY(auto certificate, issue(authority, hosts_of(services)));
   directory_ = std::make_unique<Directory>(options_.run_dir + "/endpoint.sock", services, backends_);
@@ -120,7 +122,10 @@ Status Daemon::start_proxy(std::vector<Service> services) {
                                 .region = options_.region,
                                 .certificate = std::move(certificate),
                                 .sources = directory_->sources(),
-                                .record = [](const Record&) {}}));
+                                .record = [this](const Record& record) {
+                                  records_->write(record);
+                                  requests_.count(record);
+                                }}));
   return ok();
 }
 
@@ -142,7 +147,7 @@ http::Response Daemon::respond(const http::Request& request) {
                                   .proxy = proxy_->stats(),
                                   .backends = backends_.health(),
                                   .connected = link_.is_connected()}) +
-                    http::metrics_text(http_.stats())};
+                    requests_.text(records_->stats()) + http::metrics_text(http_.stats())};
   }
   if (request.target != "/healthz") return {.status = 404};
   const bool whole = link_.is_connected();

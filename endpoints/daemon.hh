@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <memory>
+#include <optional>
 
 #include "base/http/server.hh"
 #include "endpoints/backends.hh"
@@ -14,6 +15,8 @@
 #include "endpoints/link.hh"
 #include "endpoints/options.hh"
 #include "endpoints/proxy/proxy.hh"
+#include "endpoints/records/request_log.hh"
+#include "endpoints/records/request_metrics.hh"
 #include "endpoints/sources.hh"
 
 namespace caisson::endpoints {
@@ -42,6 +45,8 @@ class Daemon {
   Link link_;
   Backends backends_;
   HealthChecks checks_;
+  std::optional<RequestLog> records_;  ///< set by start()
+  RequestMetrics requests_;
   std::unique_ptr<Directory> directory_;  ///< the proxy's threads use it: it goes after the proxy
   std::unique_ptr<dns::Server> dns_;
   std::unique_ptr<Proxy> proxy_;

@@ -10,8 +10,9 @@ void describe(CLI::App& app, Options& options) {
   app.set_version_flag("--version", std::string("endpointd ") + version(), "Print the version and exit");
   app.add_option("--instance", options.instance, "Name of a further instance beside the default one");
   app.add_option("--run-dir", options.run_dir, "Folder of the sockets [/run/caisson[-INSTANCE]]");
-  app.add_option("--state-dir", options.state_dir,
-                 "Folder of the certificate authority [/var/lib/caisson[-INSTANCE]/endpoint]");
+  app.add_option(
+      "--state-dir", options.state_dir,
+      "Folder of the certificate authority and of requests' records [/var/lib/caisson[-INSTANCE]/endpoint]");
   app.add_option(
       "--backends", options.backends,
       "JSON file of the servers behind the endpoints, by service and account; read anew when it changes");
