@@ -83,6 +83,7 @@ class Endpoints(harness.LabCase):
                                      RouteTableIds=[table])["VpcEndpoint"]["VpcEndpointId"]
         self.life_of_objects("inside", "gateway")
         self.policies(vpc)
+        self.recorded()
         self.other.aws("wait", "function-active-v2", "--function-name", "inside")
         self.other.api("CreateVpcEndpoint", VpcId=other_vpc, ServiceName=SERVICE, RouteTableIds=[other_table])
         self.accounts_apart()
@@ -164,6 +165,17 @@ class Endpoints(harness.LabCase):
                 self.check_policy(*([[get], []] if value == own else [[], [get]]))
         self.lab.api("ModifyVpcEndpoint", VpcEndpointId=self.endpoint, ResetPolicy=True)
         self.check_policy([get, elsewhere], [])
+
+    def recorded(self):
+        """Who asked, which way, what was decided and by which statement."""
+        rows = [json.loads(line) for line in self.lab.execute("caisson", "--json", "requests").splitlines()]
+        found = {(row["FunctionName"], row["Endpoint"], row["Action"], row["Resource"], row["Decision"], row["Statement"], row["Status"])
+                 for row in rows}
+        secret = "arn:aws:s3:::gateway/b/secret"
+        self.assertLessEqual({("outside", "managed", "s3:PutObject", "arn:aws:s3:::managed/a/one", "Allow", "#0", 200),
+                              ("inside", self.endpoint, "s3:PutObject", secret, "Deny", "Statement2", 403),
+                              ("inside", self.endpoint, "s3:PutObject", "arn:aws:s3:::gateway/a/x", "Deny", "", 403)}, found)
+        self.assertEqual({row["AccountId"] for row in rows}, {"000000000001"})
 
     def accounts_apart(self):
         """Equal blocks, buckets and keys: what one writes the other does not see."""
