@@ -9,6 +9,7 @@
 
 #include "base/version.hh"
 #include "cli/account_commands.hh"
+#include "cli/all_flows.hh"
 #include "cli/arguments.hh"
 #include "cli/client.hh"
 #include "cli/completion.hh"
@@ -93,9 +94,9 @@ void add_rule_options(CLI::App& command, RuleWords& words) {
       ->group(group);
 }
 
-Result<Json> parameters_of(const Operation& operation, const Words& words) {
+Result<Json> parameters_of(const std::vector<Member>& members, const Words& words) {
   Json parameters = Json::object();
-  for (const auto& member : operation.members) {
+  for (const auto& member : members) {
     const auto flag = words.flags.find(member.name);
     if (flag != words.flags.end() && flag->second) parameters[member.name] = true;
     const auto found = words.members.find(member.name);
@@ -182,7 +183,7 @@ class CommandLine {
     if (has_rule_words(operation)) add_rule_options(*command, words->rule);
     command->callback([this, words, &operation] {
       action_ = [this, words, &operation] {
-        const auto parameters = parameters_of(operation, *words);
+        const auto parameters = parameters_of(operation.members, *words);
         if (!parameters) return fail(parameters.error());
         return ask(operation.name, parameters.value(), reply_text);
       };
@@ -190,12 +191,20 @@ class CommandLine {
   }
 
   void add_inspection(const std::string& name, const std::string& doc, const std::string& action,
-                      Printer print) {
+                      Printer print, const std::string& example = "") {
     auto* command = app_.add_subcommand(name, doc);
     command->group("Looking");
-    command->footer("Example:\n  caisson " + name + (name == "plan" ? " --json" : ""));
-    command->callback([this, action, print] {
-      action_ = [this, action, print] { return ask(action, Json::object(), print); };
+    command->footer("Example:\n  caisson " + name + example);
+    auto words = std::make_shared<Words>();
+    const auto& members = netd::api::find_inspection(action)->members;
+    for (const auto& member : members)
+      add_member(*command, member, *words);
+    command->callback([this, words, action, print, &members] {
+      action_ = [this, words, action, print, &members] {
+        const auto parameters = parameters_of(members, *words);
+        if (!parameters) return fail(parameters.error());
+        return ask(action, parameters.value(), print);
+      };
     });
   }
 
@@ -203,11 +212,11 @@ class CommandLine {
     add_inspection("describe", "The tree of VPCs, subnets, network interfaces, their members and slots.",
                    "Describe", describe_text);
     add_inspection("flows", "Flows that were accepted or rejected, with the rule that decided.",
-                   "DescribeFlows", flows_text);
+                   "DescribeFlows", flows_text, " --filters Name=action,Values=REJECT");
     add_inspection("drops", "What was dropped outside of flows, with the reason.", "DescribeDrops",
                    drops_text);
     add_inspection("plan", "What netd would change in the kernel now; --json is [] when nothing.", "Plan",
-                   plan_text);
+                   plan_text, " --json");
   }
 
   void add_doctor() {
@@ -250,7 +259,10 @@ class CommandLine {
   int ask(const std::string& action, const Json& parameters, Printer print) {
     const auto where = endpoint();
     if (!where) return fail(where.error());
-    const auto reply = call(where.value(), global_.account, action, parameters);
+    const auto once = [&](const Json& members) {
+      return call(where.value(), global_.account, action, members);
+    };
+    const auto reply = action == "DescribeFlows" ? all_flows(once, parameters) : once(parameters);
     if (!reply) return fail(reply.error());
     if (!global_.json) {
       out_ << print(reply.value());

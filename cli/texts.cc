@@ -61,13 +61,15 @@ void add_rows(const Member& member, const std::string& path, std::string& text) 
     add_rows(child, name + (is_list ? "[]." : "."), text);
 }
 
+constexpr const char* kMembers = "| member | type | required | |\n|---|---|---|---|\n";
+
 std::string section(const Operation& operation, const std::string& heading) {
   std::string text = "\n" + heading + " " + operation.name + "\n\n" + operation.doc +
                      (operation.operators_only ? " For operators, over the unix socket." : "") + "\n\n";
   if (!operation.example.empty()) {
     text += "    caisson " + kebab_case(operation.name) + " " + operation.example + "\n\n";
   }
-  text += "| member | type | required | |\n|---|---|---|---|\n";
+  text += kMembers;
   for (const auto& member : operation.members)
     add_rows(member, "", text);
   return text;
@@ -81,7 +83,7 @@ std::string api_docs() {
     if (!operation.internal) text += section(operation, "##");
   }
   text +=
-      "\n## What the kernel answers\n\nThese take no members and are not actions of EC2.\n\n| path | "
+      "\n## What the kernel answers\n\nThese are not actions of EC2.\n\n| path | "
       "|\n|---|---|\n";
   for (const auto& inspection : netd::api::inspections()) {
     text += std::string("| `/v1/") + inspection.name + "` | " + inspection.doc +
@@ -89,6 +91,12 @@ std::string api_docs() {
   }
   text += "| `GET /metrics` | Counters and gauges as Prometheus text. |\n";
   text += "| `GET /healthz` | State of the daemon; status 503 when it is not `ok`. |\n";
+  for (const auto& inspection : netd::api::inspections()) {
+    if (inspection.members.empty()) continue;
+    text += std::string("\n### ") + inspection.name + "\n\n" + kMembers;
+    for (const auto& member : inspection.members)
+      add_rows(member, "", text);
+  }
   text +=
       "\n## Internal operations\n\nAsked by runnerd over the attach socket, stored like the others, refused "
       "over HTTP.\n";

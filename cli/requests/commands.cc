@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "cli/all_flows.hh"
 #include "cli/client.hh"
 #include "cli/requests/reader.hh"
 
@@ -72,7 +73,9 @@ class Flows {
     const std::string key = account + " " + flow_key(record);
     if (!flows_.contains(key) && (again_ || !asked_.contains(account))) {
       asked_.insert(account);
-      TRY(const auto reply, context_.ask(account, "DescribeFlows", Json::object()));
+      TRY(const auto reply,
+          all_flows([&](const Json& members) { return context_.ask(account, "DescribeFlows", members); },
+                    Json::object()));
       for (const auto& flow : reply.value("Flows", Json::array()))
         flows_[account + " " + flow_key(flow)] = flow;
     }

@@ -96,8 +96,12 @@ Status check_members(const std::vector<Member>& members, const Json& value, cons
 
 }  // namespace
 
+Status check_parameters(const std::vector<Member>& members, const Json& parameters) {
+  return check_members(members, parameters, "");
+}
+
 Status check_parameters(const Operation& operation, const Json& parameters) {
-  return check_members(operation.members, parameters, "");
+  return check_parameters(operation.members, parameters);
 }
 
 }  // namespace caisson::netd::api

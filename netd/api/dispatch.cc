@@ -5,6 +5,7 @@
 
 #include "base/json_depth.hh"
 #include "netd/api/authenticate.hh"
+#include "netd/api/flows.hh"
 #include "netd/api/operations.hh"
 
 namespace caisson::netd::api {
@@ -16,13 +17,6 @@ constexpr std::size_t kDeepest = 16;
 http::Response json_reply(const Json& body) {
   // "replace": a string that is not UTF-8 cannot have come in, but must not end the daemon if it does.
   return {.body = body.dump(-1, ' ', false, Json::error_handler_t::replace)};
-}
-
-const Inspection* find_inspection(const std::string& name) {
-  const auto& all = inspections();
-  const auto found =
-      std::find_if(all.begin(), all.end(), [&](const Inspection& one) { return name == one.name; });
-  return found == all.end() ? nullptr : &*found;
 }
 
 Error for_operators_only() {
@@ -123,10 +117,13 @@ void dispatch(http::Request request, core::Backend& backend, const RunBlocking& 
   if (!parameters) return fail(parameters.error());
   if (const auto* inspection = find_inspection(name); inspection != nullptr) {
     if (inspection->operators_only && !request.operator_socket) return fail(for_operators_only());
+    if (const Status checked = check_parameters(inspection->members, parameters.value()); !checked)
+      return fail(checked.error());
     blocking([&backend, name, account = account.value(), parameters = std::move(parameters.value()),
               operator_socket = request.operator_socket, request_id = request.request_id,
               done = std::move(done)] {
       auto reply = backend.inspect(account, name, parameters);
+      if (reply && name == "DescribeFlows") reply = page_of_flows(std::move(reply.value()), parameters);
       // All accounts take slots from the one pool: how many are left tells of the others.
       if (reply && !operator_socket) reply.value().erase("SlotPool");
       done(reply_to(reply, request_id));

@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "netd/api/flows.hh"
 #include "netd/api/resources.hh"
 
 namespace caisson::netd::api {
@@ -45,9 +46,17 @@ const std::vector<Inspection>& inspections() {
       {"Describe",
        "The tree of the account's VPCs, subnets, network interfaces and slots, as the kernel has it."},
       {"DescribeDrops", "What was dropped before it belonged to a flow, with the reason.", true},
-      {"DescribeFlows", "Flows that were accepted or rejected, with reason and rule."},
+      {"DescribeFlows", "Flows that were accepted or rejected, with reason and rule.", false,
+       flows_members()},
       {"Plan", "What the daemon would do now to make the kernel equal to the model.", true}};
   return kAll;
+}
+
+const Inspection* find_inspection(const std::string& name) {
+  const auto& all = inspections();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Inspection& one) { return name == one.name; });
+  return found == all.end() ? nullptr : &*found;
 }
 
 Error dry_run(const Operation& operation, const vpc::State& state, const vpc::AccountId& account,

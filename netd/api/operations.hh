@@ -65,12 +65,17 @@ const Operation* find_operation(const std::string& name);
 struct Inspection {
   const char* name;
   const char* doc;
-  bool operators_only = false;  ///< it shows what belongs to no account, or to all
+  bool operators_only = false;       ///< it shows what belongs to no account, or to all
+  std::vector<Member> members = {};  ///< of its request
 };
 const std::vector<Inspection>& inspections();
 
-/// Checks `parameters` against the operation's members. Errors: UnknownParameter, MissingParameter,
+/// nullptr: there is none of this name.
+const Inspection* find_inspection(const std::string& name);
+
+/// Checks `parameters` against an operation's members. Errors: UnknownParameter, MissingParameter,
 /// InvalidParameterValue (wrong type, too long, control characters, a member that is not supported).
+Status check_parameters(const std::vector<Member>& members, const Json& parameters);
 Status check_parameters(const Operation& operation, const Json& parameters);
 
 /// The answer to a request with DryRun: what the request would fail with on `state`, else DryRunOperation.
