@@ -1,4 +1,4 @@
-"""S3 as functions use it: in microVMs, with Python's standard library and the AWS SDK for JavaScript, from the managed default
+"""S3 and DynamoDB as functions use them: in microVMs, with Python's standard library and the AWS SDK for JavaScript, from the managed default
 VPC and through gateway endpoints with policies; two accounts with an S3 each; and endpointd's death."""
 
 import copy
@@ -72,7 +72,7 @@ class Endpoints(harness.LabCase):
         self.lab.function("outside", source("s3_handler.py"), timeout=120, wait=False)
         vpc, table = self.make_inside(self.lab)
         other_vpc, other_table = self.make_inside(self.other)
-        self.lab.function("node", source("s3_handler.mjs"), runtime="nodejs18.x", file_name="app.mjs", memory=256,
+        self.lab.function("node", source("services_handler.mjs"), runtime="nodejs18.x", file_name="app.mjs", memory=256,
                           timeout=120, wait=False)
         self.lab.aws("wait", "function-active-v2", "--function-name", "outside")
         self.life_of_objects("outside", "managed")
@@ -194,6 +194,7 @@ class Endpoints(harness.LabCase):
         self.assertEqual((done["read"], done["parts"]), ("from node", "one, two"))
         self.assertEqual((done["listed"], done["left"], done["error"]), (["a key/ü+1", "parts"], 0, "NoSuchKey"))
         self.assertEqual(done["hosts"], ["from-node.s3.us-east-1.amazonaws.com"])
+        self.assertEqual(self.lab.invoke("node", {"table": "things"})["item"], {"k": {"S": "one"}, "v": {"N": "1"}})
 
     def stored(self):
         """How many objects there are of the bucket that death() fills."""

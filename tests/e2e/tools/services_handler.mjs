@@ -1,4 +1,7 @@
-// A function with the AWS SDK as it is: the life of objects in a bucket.
+// A function with the AWS SDK as it is: the life of objects in a bucket, and of an item in a table.
+import {
+  CreateTableCommand, DynamoDBClient, GetItemCommand, PutItemCommand, waitUntilTableExists,
+} from '@aws-sdk/client-dynamodb';
 import {
   CompleteMultipartUploadCommand, CreateBucketCommand, CreateMultipartUploadCommand,
   DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client, UploadPartCommand,
@@ -13,7 +16,19 @@ client.middlewareStack.add((next) => async (args) => {
 
 const text = async (key, Bucket) => (await client.send(new GetObjectCommand({ Bucket, Key: key }))).Body.transformToString();
 
-export const handler = async ({ bucket: Bucket }) => {
+const item = async (TableName) => {
+  const tables = new DynamoDBClient();
+  await tables.send(new CreateTableCommand({
+    TableName, BillingMode: 'PAY_PER_REQUEST', AttributeDefinitions: [{ AttributeName: 'k', AttributeType: 'S' }],
+    KeySchema: [{ AttributeName: 'k', KeyType: 'HASH' }],
+  }));
+  await waitUntilTableExists({ client: tables, maxWaitTime: 60, minDelay: 1 }, { TableName });
+  await tables.send(new PutItemCommand({ TableName, Item: { k: { S: 'one' }, v: { N: '1' } } }));
+  return (await tables.send(new GetItemCommand({ TableName, Key: { k: { S: 'one' } } }))).Item;
+};
+
+export const handler = async ({ bucket: Bucket, table }) => {
+  if (table) return { item: await item(table) };
   const answer = {};
   await client.send(new CreateBucketCommand({ Bucket }));
   await client.send(new PutObjectCommand({ Bucket, Key: 'a key/ü+1', Body: 'from node' }));
