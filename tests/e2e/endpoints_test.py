@@ -90,6 +90,7 @@ class Endpoints(harness.LabCase):
         self.lab.aws("wait", "function-active-v2", "--function-name", "node")
         self.sdk()
         self.death()
+        self.netd_anew()
 
     def life_of_objects(self, function, bucket):
         done = self.ask(function, request("PUT", bucket), request("PUT", bucket, "a/one", "first"),
@@ -223,6 +224,15 @@ class Endpoints(harness.LabCase):
         self.lab.start("endpointd")
         waiting.join()
         self.assertEqual(answers[-1], 200)
+
+    def netd_anew(self):
+        """netd is killed: the next one's sockets are served, and what it says counts."""
+        get = request("GET", "gateway", "b/two")
+        self.lab.kill("netd")
+        self.lab.start("netd")
+        self.check_policy([get], [])
+        self.set_policy(policy({"Resource": of_bucket("another")}))
+        self.check_policy([], [get])
 
 
 if __name__ == "__main__":
