@@ -76,8 +76,10 @@ class Flows {
       TRY(const auto reply,
           all_flows([&](const Json& members) { return context_.ask(account, "DescribeFlows", members); },
                     Json::object()));
-      for (const auto& flow : reply.value("Flows", Json::array()))
-        flows_[account + " " + flow_key(flow)] = flow;
+      for (const auto& flow : reply.value("Flows", Json::array())) {
+        // What was refused brought no request; its port may have been used again.
+        if (shown(flow, "Action") == "ACCEPT") flows_[account + " " + flow_key(flow)] = flow;
+      }
     }
     const auto found = flows_.find(key);
     return found == flows_.end() ? &kNone : &found->second;

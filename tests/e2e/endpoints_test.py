@@ -177,6 +177,17 @@ class Endpoints(harness.LabCase):
                               ("inside", self.endpoint, "s3:PutObject", secret, "Deny", "Statement2", 403),
                               ("inside", self.endpoint, "s3:PutObject", "arn:aws:s3:::gateway/a/x", "Deny", "", 403)}, found)
         self.assertEqual({row["AccountId"] for row in rows}, {"000000000001"})
+        # Each with its flow, for as long as that is there: the last one's is.
+        joined = [json.loads(line) for line in self.lab.execute(
+            "caisson", "--json", "requests", "--flow", "--function-name", "inside").splitlines()]
+        self.assertIsNotNone(joined[-1]["Flow"], joined[-1])
+        for row in joined:
+            if row["Flow"] is not None:
+                self.assertEqual([row["Flow"][name] for name in ("Action", "Endpoint", "Protocol", "Direction", "SourcePort")],
+                                 ["ACCEPT", self.endpoint, 6, "egress", row["SourcePort"]])
+        text = self.check_metrics("endpointd.sock", "caisson_endpoint_requests_total", "caisson_endpoint_request_seconds",
+                                  "caisson_endpoint_request_bytes")
+        self.assertIn('caisson_endpoint_request_seconds_count{decision="Deny",service="s3"}', text)
 
     def accounts_apart(self):
         """Equal blocks, buckets and keys: what one writes the other does not see."""

@@ -16,6 +16,8 @@ import zipfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TOOLS = os.path.join(ROOT, "tests", "e2e", "tools")
+# Unpacked by ./dev: an installed prometheus would be a service.
+PROMTOOL = os.path.join(os.environ.get("CAISSON_BUILD", os.path.join(ROOT, "build")), "tools", "promtool")
 
 
 class ApiError(Exception):
@@ -284,6 +286,19 @@ class LabCase(unittest.TestCase):
 
     INSTANCE = ""
     TEST_IMAGES = False
+
+    def check_metrics(self, socket, *names):
+        """That promtool takes what a daemon says, and that these metrics are in it; the text."""
+        connection = UnixConnection(f"{self.lab.run}/{socket}")
+        self.addCleanup(connection.close)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        done = subprocess.run([PROMTOOL, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+        described = {line.split()[2] for line in text.splitlines() if line.startswith("# HELP ")}
+        self.assertEqual(described, {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")})
+        self.assertLessEqual(set(names), described)
+        return text
 
     def setUp(self):
         self.lab = self.new_lab()
