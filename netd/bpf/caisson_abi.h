@@ -132,6 +132,10 @@ struct caisson_block_key {
 
 // vpcs: key the VPC's number, value the generation of classes and rules that holds now.
 
+// How many entries classes and sg_rules have for all accounts: netd/reconcile/shares.hh.
+#define CAISSON_CLASS_ENTRIES 1048576
+#define CAISSON_RULE_ENTRIES 1048576
+
 // classes, LPM: addresses of a VPC that no rule tells apart have one class.
 struct caisson_class_key {
   __u32 prefix_bits;  // 64 + the block's length

@@ -78,6 +78,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Store store, Fabric fabric, const 
   TRY(daemon->reconciler_, Reconciler::make(daemon->fabric_));
   TRYV(daemon->replay());
   TRYV(daemon->open_key_ring(key_file));
+  daemon->count_policies();
   if (const Status done = daemon->reconciler_->start(daemon->snapshot()); !done) {
     spdlog::error("recovery: {}", done.error().text());
   }
@@ -198,6 +199,15 @@ void Daemon::stop_waiting() {
   state_changed_.notify_all();
 }
 
+/// What all rules take of the datapath's maps.
+void Daemon::count_policies() {
+  std::set<vpc::VpcId> all;
+  for (const auto& [id, vpc] : snapshot()->vpcs) {
+    all.insert(id);
+  }
+  policy_use_.note(all, reconcile::policies_of(*snapshot(), all));
+}
+
 Result<nlohmann::json> Daemon::change(const Request& request) {
   const auto* operation = api::find_operation(request.operation);
   if (operation == nullptr || !operation->changes()) {
@@ -214,6 +224,8 @@ Result<nlohmann::json> Daemon::change(const Request& request) {
   }
   const auto before = snapshot();
   TRY(const auto applied, vpc::apply(*before, stamped));
+  const auto policies = reconcile::policies_of(applied.state, applied.touched);
+  TRYV(policy_use_.check(stamped.command, applied.touched, policies));
   TRY(const auto revision,
       store_.append(api::encode_stored(request.operation, request.parameters, stamped.account, stamped.seed,
                                        stamped.time, stamped.sealed_secret)
@@ -223,6 +235,7 @@ Result<nlohmann::json> Daemon::change(const Request& request) {
     spdlog::error("{}: {}", request.operation, done.error().text());
     return take_back(revision, applied.touched, before, after, done.error());
   }
+  policy_use_.note(applied.touched, policies);
   publish(after, revision);
   auto reply = operation->reply(applied, request.account, request.parameters);
   // Only here, and only once.
@@ -237,6 +250,7 @@ Error Daemon::take_back(std::uint64_t revision, const std::set<vpc::VpcId>& touc
   if (const Status removed = store_.remove(revision); !removed) {
     // It will be there after the next start, so it has to be there now: retry() brings the kernel to it.
     spdlog::error("{}", removed.error().text());
+    policy_use_.note(touched, reconcile::policies_of(*after, touched));
     publish(after, revision);
     return refused;
   }

@@ -19,6 +19,7 @@
 #include "netd/core/reconciler.hh"
 #include "netd/core/slots.hh"
 #include "netd/core/store.hh"
+#include "netd/reconcile/shares.hh"
 
 namespace caisson::netd::core {
 
@@ -65,6 +66,7 @@ class Daemon : public Backend {
  private:
   Daemon(Store store, Fabric fabric) : store_(std::move(store)), fabric_(std::move(fabric)) {}
   Status replay();
+  void count_policies();
   Status open_key_ring(const std::string& key_file);
   Error take_back(std::uint64_t revision, const std::set<vpc::VpcId>& touched,
                   const std::shared_ptr<const vpc::State>& before,
@@ -98,6 +100,7 @@ class Daemon : public Backend {
       next_snapshot_;  ///< the sweeper's: not before it, if the last one could not be stored
   std::unique_ptr<Reconciler> reconciler_;
   std::optional<SharedRevision> shared_revision_;  ///< set by start()
+  reconcile::PolicyUse policy_use_;  ///< the writer's
   std::optional<accounts::KeyRing> key_ring_;
   std::condition_variable_any state_changed_;  ///< with state_mutex_
   bool waiting_is_over_ = false;               ///< by state_mutex_

@@ -24,9 +24,10 @@ CAISSON_MAP(enis, BPF_MAP_TYPE_HASH, struct caisson_eni_key, struct caisson_eni,
 CAISSON_MAP(identities, BPF_MAP_TYPE_HASH, __u32, struct caisson_eni_key, 65536, BPF_F_NO_PREALLOC);
 CAISSON_MAP(blocks, BPF_MAP_TYPE_HASH, struct caisson_block_key, __u32, 65536, BPF_F_NO_PREALLOC);
 CAISSON_MAP(vpcs, BPF_MAP_TYPE_HASH, __u32, __u32, 16384, BPF_F_NO_PREALLOC);
-CAISSON_MAP(classes, BPF_MAP_TYPE_LPM_TRIE, struct caisson_class_key, __u32, 262144, BPF_F_NO_PREALLOC);
-CAISSON_MAP(sg_rules, BPF_MAP_TYPE_LPM_TRIE, struct caisson_rule_key, struct caisson_rule, 1048576,
+CAISSON_MAP(classes, BPF_MAP_TYPE_LPM_TRIE, struct caisson_class_key, __u32, CAISSON_CLASS_ENTRIES,
             BPF_F_NO_PREALLOC);
+CAISSON_MAP(sg_rules, BPF_MAP_TYPE_LPM_TRIE, struct caisson_rule_key, struct caisson_rule,
+            CAISSON_RULE_ENTRIES, BPF_F_NO_PREALLOC);
 CAISSON_MAP(routes, BPF_MAP_TYPE_LPM_TRIE, struct caisson_route_key, struct caisson_route, 65536,
             BPF_F_NO_PREALLOC);
 CAISSON_MAP(resolvers, BPF_MAP_TYPE_HASH, __u32, struct caisson_resolver, 16384, BPF_F_NO_PREALLOC);
