@@ -121,7 +121,14 @@ class Network(harness.Lab):
         return [name for name in names if name == self.fabric or name.startswith(f"{self.fabric}-")]
 
     def inspect(self, what):
-        return self.api(what)[what.replace("Describe", "")]
+        """What the action lists, all pages of it."""
+        name = what.replace("Describe", "")
+        answer = self.api(what)
+        found = answer[name]
+        while "NextToken" in answer:
+            answer = self.api(what, NextToken=answer["NextToken"])
+            found += answer[name]
+        return found
 
     def socket(self, namespace, *arguments):
         made = socket_in(namespace, *arguments)
