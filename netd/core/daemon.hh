@@ -100,7 +100,7 @@ class Daemon : public Backend {
       next_snapshot_;  ///< the sweeper's: not before it, if the last one could not be stored
   std::unique_ptr<Reconciler> reconciler_;
   std::optional<SharedRevision> shared_revision_;  ///< set by start()
-  reconcile::PolicyUse policy_use_;  ///< the writer's
+  reconcile::PolicyUse policy_use_;                ///< the writer's
   std::optional<accounts::KeyRing> key_ring_;
   std::condition_variable_any state_changed_;  ///< with state_mutex_
   bool waiting_is_over_ = false;               ///< by state_mutex_
