@@ -4,35 +4,28 @@
 // could be made to do, it can do without files, sockets and processes: seccomp allows reading, writing and
 // memory. Exit status: 0 done; 2 the archive is refused, the reason (perhaps empty) on descriptor 2; 1
 // anything else.
-#include <seccomp.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
 #include <string_view>
 
+#include "base/privileges.hh"
 #include "runner/unzip/conversion.hh"
 
 namespace {
 
-bool confine() {
-  scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-  if (filter == nullptr) return false;
-  bool done = true;
-  for (const int call :
-       {SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(newfstatat),
-        SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(mprotect), SCMP_SYS(brk),
-        SCMP_SYS(madvise), SCMP_SYS(close), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),
-        SCMP_SYS(futex), SCMP_SYS(getrandom), SCMP_SYS(clock_gettime)}) {
-    done = done && seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0) == 0;
-  }
+caisson::Status confine() {
+  TRY(auto filter, caisson::SystemCallFilter::make(SCMP_ACT_KILL_PROCESS));
+  TRYV(filter.add(SCMP_ACT_ALLOW,
+                  {SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(newfstatat),
+                   SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(mprotect), SCMP_SYS(brk),
+                   SCMP_SYS(madvise), SCMP_SYS(close), SCMP_SYS(exit), SCMP_SYS(exit_group),
+                   SCMP_SYS(rt_sigreturn), SCMP_SYS(futex), SCMP_SYS(getrandom), SCMP_SYS(clock_gettime)}));
   // libarchive asks where time zones and character sets are; "there are none" is answer enough.
-  for (const int call : {SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(stat), SCMP_SYS(access)}) {
-    done = done && seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), call, 0) == 0;
-  }
-  done = done && seccomp_load(filter) == 0;
-  seccomp_release(filter);
-  return done;
+  TRYV(filter.add(SCMP_ACT_ERRNO(EACCES),
+                  {SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(stat), SCMP_SYS(access)}));
+  return std::move(filter).load();
 }
 
 }  // namespace
