@@ -1,7 +1,6 @@
 #include "endpoints/daemon.hh"
 
 #include <spdlog/spdlog.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/http/metrics.hh"
+#include "base/instance.hh"
 #include "base/limits.hh"
 #include "base/service.hh"
 #include "endpoints/catalog.hh"
@@ -19,13 +19,6 @@
 namespace caisson::endpoints {
 namespace {
 
-Status make_folder(const std::string& path, unsigned mode) {
-  if (::mkdir(path.c_str(), mode) != 0)
-    return errno == EEXIST ? Status(ok()) : Error::system(errno, "make folder", path);
-  if (::chmod(path.c_str(), mode) != 0) return Error::system(errno, "set the mode of", path);
-  return ok();
-}
-
 /// What is kept there is `user`'s; runnerd reads the authority's certificate in it.
 Status make_state_folder(const std::string& path, unsigned user) {
   TRYV(make_folder(path, 0711));
@@ -35,7 +28,7 @@ Status make_state_folder(const std::string& path, unsigned user) {
 }
 
 Options with_folders(Options options) {
-  const std::string name = options.instance.empty() ? "caisson" : "caisson-" + options.instance;
+  const std::string name = instance_name(options.instance);
   if (options.run_dir.empty()) options.run_dir = "/run/" + name;
   if (options.state_dir.empty()) options.state_dir = "/var/lib/" + name + "/endpoint";
   return options;
@@ -82,7 +75,6 @@ Result<std::unique_ptr<Daemon>> Daemon::start(boost::asio::io_context& io, Optio
   TRY(auto services, known_services(all.region));
   TRYV(daemon->start_resolver(services));
   TRYV(daemon->start_proxy(std::move(services)));
-  if (const auto interval = service::watchdog_interval()) daemon->beat(*interval);
   daemon->signals_.async_wait([raw = daemon.get()](const boost::system::error_code& cancelled, int) {
     if (!cancelled) raw->stop();
   });
@@ -157,19 +149,10 @@ http::Response Daemon::respond(const http::Request& request) {
                       .dump()};
 }
 
-/// From the thread that serves: a loop that hangs is not alive.
-void Daemon::beat(std::chrono::microseconds interval) {
-  service::notify("WATCHDOG=1");
-  heart_.expires_after(interval / 2);
-  heart_.async_wait([this, interval](const boost::system::error_code& cancelled) {
-    if (!cancelled) beat(interval);
-  });
-}
-
 void Daemon::stop() {
   spdlog::info("stopping; what is asked now waits in netd's sockets");
   service::notify("STOPPING=1");
-  heart_.cancel();
+  heart_.stop();
   link_.stop();
   checks_.stop();
   dns_->stop();

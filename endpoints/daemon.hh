@@ -3,11 +3,10 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <chrono>
 #include <memory>
 #include <optional>
 
+#include "base/heartbeat.hh"
 #include "base/http/server.hh"
 #include "endpoints/backends.hh"
 #include "endpoints/dns/server.hh"
@@ -36,7 +35,6 @@ class Daemon {
   Status start_proxy(std::vector<Service> services);
   void take(std::vector<netd::FabricSocket> sockets);
   http::Response respond(const http::Request& request);
-  void beat(std::chrono::microseconds interval);
   void stop();
 
   boost::asio::io_context& io_;
@@ -50,7 +48,7 @@ class Daemon {
   std::unique_ptr<Directory> directory_;  ///< the proxy's threads use it: it goes after the proxy
   std::unique_ptr<dns::Server> dns_;
   std::unique_ptr<Proxy> proxy_;
-  boost::asio::steady_timer heart_;
+  service::Heartbeat heart_;
   boost::asio::signal_set signals_;
 };
 

@@ -4,25 +4,19 @@
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-}
+#include "base/daemon_options.hh"
 
 namespace caisson::endpoints {
 
 inline constexpr const char* kPurpose =
     "The services inside of Caisson's networks: DNS, and endpoints of S3 and DynamoDB.";
 
-struct Options {
-  std::string instance;
-  std::string run_dir;
+struct Options : DaemonOptions {
   std::string state_dir;
   std::string backends;
   std::string region = "us-east-1";
   std::vector<std::string> resolvers;
   unsigned user = 0;
-  std::string log_format = "text";
-  std::string log_level = "info";
 };
 
 /// Adds the options to `app`; parsing fills `options`, which must live as long.

@@ -7,10 +7,10 @@
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <cerrno>
 #include <csignal>
 
+#include "base/heartbeat.hh"
+#include "base/instance.hh"
 #include "base/limits.hh"
 #include "base/lock.hh"
 #include "base/log.hh"
@@ -26,22 +26,9 @@
 namespace caisson::netd {
 namespace {
 
-Status make_folder(const std::string& path, ::mode_t mode) {
-  if (::mkdir(path.c_str(), mode) != 0)
-    return errno == EEXIST ? Status(ok()) : Error::system(errno, "make folder", path);
-  // The process's umask would take the others' bits away.
-  if (::chmod(path.c_str(), mode) != 0) return Error::system(errno, "set the mode of", path);
-  return ok();
-}
-
 Status listen_tcp(api::Server& server, const std::string& text) {
-  const auto colon = text.rfind(':');
-  const std::string port = colon == std::string::npos ? "" : text.substr(colon + 1);
-  if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos ||
-      std::stoul(port) > 65535) {
-    return Error{.code = "BadOption", .message = "--listen-tcp wants ADDRESS:PORT, not " + text};
-  }
-  TRYV(server.http().listen_tcp(text.substr(0, colon), static_cast<std::uint16_t>(std::stoul(port))));
+  TRY(const auto where, parse_socket_address("--listen-tcp", text));
+  TRYV(server.http().listen_tcp(where.address, where.port));
   return ok();
 }
 
@@ -110,17 +97,8 @@ Status listen(api::Server& server, Listeners& listeners, const Options& options)
   return listen_tcp(server, options.listen_tcp);
 }
 
-/// From the thread that serves: a loop that hangs is not alive.
-void beat(boost::asio::steady_timer& timer, std::chrono::microseconds interval) {
-  service::notify("WATCHDOG=1");
-  timer.expires_after(interval / 2);
-  timer.async_wait([&timer, interval](const boost::system::error_code& cancelled) {
-    if (!cancelled) beat(timer, interval);
-  });
-}
-
 Status run(Options options) {
-  const std::string name = core::instance_name(options.instance);
+  const std::string name = instance_name(options.instance);
   if (options.state_dir.empty()) options.state_dir = "/var/lib/" + name;
   if (options.run_dir.empty()) options.run_dir = "/run/" + name;
   TRYV(raise_descriptor_limit());
@@ -152,13 +130,12 @@ Status run(Options options) {
   boost::asio::io_context io(1);
   api::Server server(io, *daemon);
   TRYV(listen(server, listeners, options));
-  boost::asio::steady_timer heart(io);
-  if (const auto interval = service::watchdog_interval()) beat(heart, *interval);
+  service::Heartbeat heart(io);
   boost::asio::signal_set signals(io, SIGTERM, SIGINT);
   signals.async_wait([&](const boost::system::error_code&, int) {
     spdlog::info("stopping; the fabric stays as it is");
     service::notify("STOPPING=1");
-    heart.cancel();
+    heart.stop();
     server.http().stop();
   });
   spdlog::info("serving at {}", options.run_dir);

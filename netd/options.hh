@@ -5,26 +5,20 @@
 #include <cstdint>
 #include <string>
 
-namespace CLI {
-class App;
-}
+#include "base/daemon_options.hh"
 
 namespace caisson::netd {
 
 inline constexpr const char* kPurpose =
     "The network of Caisson: VPCs, their segments and what passes on them.";
 
-struct Options {
-  std::string instance;
+struct Options : DaemonOptions {
   std::uint32_t slots = 16;
   std::string state_dir;
-  std::string run_dir;
   std::string listen_tcp;
   unsigned runner_uid = 0;
   unsigned endpoint_uid = 0;
   std::size_t compact_after = 1000;
-  std::string log_format = "text";
-  std::string log_level = "info";
 };
 
 /// Adds the options to `app`; parsing fills `options`, which must live as long.

@@ -2,16 +2,12 @@
 
 #include <CLI/CLI.hpp>
 
-#include "base/version.hh"
-
 namespace caisson::runner {
 
 void describe(CLI::App& app, Options& options) {
-  app.set_version_flag("--version", std::string("runnerd ") + version(), "Print the version and exit");
+  describe_daemon(app, options);
   app.add_flag("--operations", options.operations, "Print the operations of the function API and exit");
-  app.add_option("--instance", options.instance, "Name of a further instance beside the default one");
   app.add_option("--state-dir", options.state_dir, "State folder [/var/lib/caisson[-INSTANCE]]");
-  app.add_option("--run-dir", options.run_dir, "Folder of the sockets [/run/caisson[-INSTANCE]]");
   app.add_option("--images", options.images, "Folder of the guest images")->capture_default_str();
   app.add_option(
       "--ca-certificate", options.ca_certificates,
@@ -19,12 +15,7 @@ void describe(CLI::App& app, Options& options) {
   app.add_option("--listen", options.listen, "Address and port of the function API")->capture_default_str();
   app.add_option("--region", options.region, "Region in ARNs and in functions' variables")
       ->capture_default_str();
-  app.add_option("--log-format", options.log_format, "How lines on standard error look: text, or json")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"text", "json"}));
-  app.add_option("--log-level", options.log_level, "The least that is logged")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}));
+  describe_log(app, options);
   app.add_option("--uid-base", options.uid_base, "First user id of the microVMs' range")
       ->capture_default_str();
   app.add_option("--uid-count", options.uid_count, "Size of the range; one id a microVM, one for helpers")

@@ -6,26 +6,20 @@
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-}
+#include "base/daemon_options.hh"
 
 namespace caisson::runner {
 
 inline constexpr const char* kPurpose =
     "Runs functions in microVMs behind an API that Lambda's clients speak.";
 
-struct Options {
-  std::string instance;
+struct Options : DaemonOptions {
   bool operations = false;
   std::string state_dir;
-  std::string run_dir;
   std::string images = "/var/cache/caisson";
   std::vector<std::string> ca_certificates;
   std::string listen = "127.0.0.1:4751";
   std::string region = "us-east-1";
-  std::string log_format = "text";
-  std::string log_level = "info";
   std::uint32_t uid_base = 200000;
   std::uint32_t uid_count = 1000;
   std::size_t max_environments = 64;

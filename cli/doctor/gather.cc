@@ -15,6 +15,8 @@
 #include <memory>
 #include <sstream>
 
+#include "base/instance.hh"
+
 namespace caisson::cli::doctor {
 namespace {
 
@@ -163,7 +165,7 @@ std::vector<std::string> find_stray_microvms() {
 }  // namespace
 
 Facts gather(const std::string& instance, const std::string& images_folder) {
-  const std::string name = instance.empty() ? "caisson" : "caisson-" + instance;
+  const std::string name = instance_name(instance);
   Facts facts{.root = ::geteuid() == 0, .images_folder = images_folder, .asked = instance};
   utsname kernel{};
   if (::uname(&kernel) == 0) facts.kernel = kernel.release;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/instance.hh"
+
 namespace caisson::cli::doctor {
 namespace {
 
@@ -16,10 +18,6 @@ constexpr unsigned kOthers = 0077;
 constexpr unsigned kOthersOfFolders = 0066;
 
 using Findings = std::vector<Finding>;
-
-std::string instance_name(const std::string& instance) {
-  return instance.empty() ? "caisson" : "caisson-" + instance;
-}
 
 std::string mebibytes(std::uint64_t bytes) {
   return std::to_string(bytes / kMiB) + " MiB";

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/instance.hh"
 #include "base/lock.hh"
 #include "netd/bpf/caisson_abi.h"
 #include "netd/kernel/netns.hh"
@@ -69,10 +70,6 @@ Error not_ours(const std::string& name, const std::string& netns) {
 
 MacAddress gateway_mac() {
   return {.bytes = CAISSON_GATEWAY_MAC};
-}
-
-std::string instance_name(const std::string& instance) {
-  return instance.empty() ? "caisson" : "caisson-" + instance;
 }
 
 Fabric::Fabric(FabricOptions options, Fd host, Fd netns, kernel::Links host_links, kernel::Links links,

@@ -29,9 +29,6 @@ struct FabricOptions {
   std::vector<kernel::OpenService> services = {};  ///< whose addresses are the fabric's own
 };
 
-/// "caisson" or "caisson-INSTANCE".
-std::string instance_name(const std::string& instance);
-
 /// What reads the kernel. Its sockets are one thread's: who looks beside the writer has Eyes of its own.
 struct Eyes {
   kernel::Links host_links;

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/bytes.hh"
+#include "base/instance.hh"
 #include "netd/bpf/caisson_abi.h"
 #include "netd/core/fabric.hh"
 #include "netd/kernel/netlink/tap.hh"
