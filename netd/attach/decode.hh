@@ -7,8 +7,8 @@
 
 namespace caisson::netd::attach {
 
-/// The members of netd/client/attach_protocol.hh: "op" names an operation; with it come all of that operation's members
-/// in their types, perhaps a "request" id, and nothing else. nullopt: anything else, and the connection is to be closed.
+/// The members of netd/client/attach_protocol.hh, in the form of netd/seqpacket/form.hh. nullopt: anything else, and the
+/// connection is to be closed.
 std::optional<nlohmann::json> decode_request(std::string_view bytes);
 
 }  // namespace caisson::netd::attach

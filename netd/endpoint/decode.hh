@@ -7,8 +7,8 @@
 
 namespace caisson::netd::endpoint {
 
-/// The members of netd/client/endpoint_protocol.hh: all of the operation's, in their types, and nothing else. nullopt:
-/// anything else, and the connection is to be closed.
+/// The members of netd/client/endpoint_protocol.hh, in the form of netd/seqpacket/form.hh. nullopt: anything else, and the
+/// connection is to be closed.
 std::optional<nlohmann::json> decode_request(std::string_view bytes);
 
 }  // namespace caisson::netd::endpoint

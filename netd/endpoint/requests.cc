@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/request_scope.hh"
 #include "endpoints/model/documents.hh"
 #include "endpoints/model/service.hh"
 #include "netd/api/resources.hh"
@@ -142,6 +143,7 @@ const std::map<std::string, Handler>& handlers() {
 }
 
 Json answer(core::Daemon& daemon, const Json& request, std::vector<Fd>& descriptors) {
+  const RequestScope scope(request.value("request", ""));
   auto result = handlers().at(request.at("op").get<std::string>())(daemon, request, descriptors);
   if (!result) {
     descriptors.clear();

@@ -57,5 +57,48 @@ TEST(DecodeRequest, KnowsTheAlphabets) {
   EXPECT_FALSE(is_request(port));
 }
 
+TEST(DecodeRequest, RefusesMembersOfAnotherKind) {
+  for (const Json& whole : {kConnection, kKey, kPolicy}) {
+    for (const auto& [member, value] : whole.items()) {
+      for (const Json& wrong : {Json(nullptr), Json(true), Json(-1), Json(1.5), Json(1ULL << 32),
+                                Json::object(), Json::binary({1, 2}), Json("\xff")}) {
+        Json other = whole;
+        other[member] = wrong;
+        EXPECT_FALSE(is_request(other)) << member;
+      }
+    }
+  }
+  EXPECT_FALSE(is_request({{"op", "LeaseSlot"}})) << "attach.sock's";
+}
+
+TEST(DecodeRequest, IdsAreShortAndPlain) {
+  Json policy = kPolicy;
+  for (const std::string& id : {std::string(), std::string(65, 'a'), std::string("vpce-\xff"),
+                                std::string("vpce-1\0", 7), std::string("../netd")}) {
+    policy["endpoint"] = id;
+    EXPECT_FALSE(is_request(policy)) << id;
+  }
+  policy["endpoint"] = std::string(64, 'a');
+  EXPECT_TRUE(is_request(policy));
+  for (const auto& [id, right] : {std::pair{"c0ffee-1", true}, {"", false}, {"two words", false}}) {
+    Json marked = kConnection;
+    marked["request"] = id;
+    EXPECT_EQ(is_request(marked), right) << id;
+  }
+}
+
+TEST(DecodeRequest, RefusesWhatIsNestedOrNoWholeItem) {
+  EXPECT_FALSE(decode_request(""));
+  EXPECT_FALSE(is_request(Json::array({kConnection})));
+  EXPECT_FALSE(decode_request(std::string(1 << 20, '\x81')));
+  EXPECT_FALSE(decode_request(std::string(1 << 20, '\xbf')));
+  const auto bytes = Json::to_cbor(kConnection);
+  const std::string whole(bytes.begin(), bytes.end());
+  EXPECT_FALSE(decode_request(whole + '\0'));
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_FALSE(decode_request(whole.substr(0, size))) << size;
+  }
+}
+
 }  // namespace
 }  // namespace caisson::netd::endpoint
