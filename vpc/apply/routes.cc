@@ -43,64 +43,73 @@ Status check_destination(const State& state, const RouteTable& table, const Ipv4
                  " is more specific than the VPC's local route, and no subnet's CIDR block");
 }
 
+/// Lets `edit` change the table; the state keeps it when that succeeds.
+template <class Edit>
+Status change_table(Change& change, const RouteTableId& id, const Edit& edit) {
+  TRY(const auto* found, get_visible(change.state, change.account(), id));
+  RouteTable table = *found;
+  TRYV(edit(table));
+  change.touched.insert(table.vpc);
+  put(change.state, std::move(table));
+  return ok();
+}
+
+bool is_local(const State& state, const RouteTable& table, const Ipv4Cidr& destination) {
+  return destination == find(state.vpcs, table.vpc)->cidr;
+}
+
 }  // namespace
 
 Status apply_to(Change& change, const CreateRoute& command) {
-  TRY(const auto* found, get_visible(change.state, change.account(), command.table));
-  RouteTable table = *found;
-  if (route_to(table, command.destination) != table.routes.end()) {
-    return Error{.code = "RouteAlreadyExists",
-                 .message = "The route identified by " + command.destination.text() + " already exists."};
-  }
-  TRYV(check_destination(change.state, table, command.destination));
-  TRY(auto route, route_through(change, table, command.destination, command.interface));
-  if (table.routes.size() >= change.state.quotas.routes_per_table) {
-    return Error{.code = "RouteLimitExceeded",
-                 .message = "The maximum number of routes of this route table has been reached."};
-  }
-  table.routes.push_back(std::move(route));
-  change.touched.insert(table.vpc);
-  put(change.state, std::move(table));
-  return ok();
+  return change_table(change, command.table, [&](RouteTable& table) -> Status {
+    if (route_to(table, command.destination) != table.routes.end()) {
+      return Error{.code = "RouteAlreadyExists",
+                   .message = "The route identified by " + command.destination.text() + " already exists."};
+    }
+    TRYV(check_destination(change.state, table, command.destination));
+    TRY(auto route, route_through(change, table, command.destination, command.interface));
+    if (table.routes.size() >= change.state.quotas.routes_per_table) {
+      return Error{.code = "RouteLimitExceeded",
+                   .message = "The maximum number of routes of this route table has been reached."};
+    }
+    table.routes.push_back(std::move(route));
+    return ok();
+  });
 }
 
 Status apply_to(Change& change, const ReplaceRoute& command) {
-  TRY(const auto* found, get_visible(change.state, change.account(), command.table));
-  RouteTable table = *found;
-  const auto route = route_to(table, command.destination);
-  if (route == table.routes.end()) {
-    return invalid("There is no route defined for '" + command.destination.text() +
-                   "' in the route table. Use CreateRoute instead.");
-  }
-  if (command.interface) {
-    TRY(*route, route_through(change, table, command.destination, *command.interface));
-  } else if (command.destination == find(change.state.vpcs, table.vpc)->cidr) {
+  return change_table(change, command.table, [&](RouteTable& table) -> Status {
+    const auto route = route_to(table, command.destination);
+    if (route == table.routes.end()) {
+      return invalid("There is no route defined for '" + command.destination.text() +
+                     "' in the route table. Use CreateRoute instead.");
+    }
+    if (command.interface) {
+      TRY(*route, route_through(change, table, command.destination, *command.interface));
+      return ok();
+    }
+    if (!is_local(change.state, table, command.destination))
+      return invalid("LocalTarget is for the VPC's local route alone");
     *route = Route{command.destination, RouteTarget::kLocal};
-  } else {
-    return invalid("LocalTarget is for the VPC's local route alone");
-  }
-  change.touched.insert(table.vpc);
-  put(change.state, std::move(table));
-  return ok();
+    return ok();
+  });
 }
 
 Status apply_to(Change& change, const DeleteRoute& command) {
-  TRY(const auto* found, get_visible(change.state, change.account(), command.table));
-  RouteTable table = *found;
-  const auto route = route_to(table, command.destination);
-  if (route == table.routes.end()) {
-    return Error{.code = "InvalidRoute.NotFound",
-                 .message = "no route with destination-cidr-block " + command.destination.text() +
-                            " in route table " + table.id.text()};
-  }
-  if (command.destination == find(change.state.vpcs, table.vpc)->cidr) {
-    return invalid("cannot remove local route " + command.destination.text() + " in route table " +
-                   table.id.text());
-  }
-  table.routes.erase(route);
-  change.touched.insert(table.vpc);
-  put(change.state, std::move(table));
-  return ok();
+  return change_table(change, command.table, [&](RouteTable& table) -> Status {
+    const auto route = route_to(table, command.destination);
+    if (route == table.routes.end()) {
+      return Error{.code = "InvalidRoute.NotFound",
+                   .message = "no route with destination-cidr-block " + command.destination.text() +
+                              " in route table " + table.id.text()};
+    }
+    if (is_local(change.state, table, command.destination)) {
+      return invalid("cannot remove local route " + command.destination.text() + " in route table " +
+                     table.id.text());
+    }
+    table.routes.erase(route);
+    return ok();
+  });
 }
 
 }  // namespace caisson::vpc
