@@ -86,9 +86,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
   void ask_again_by_stream() {
     stream_.emplace(io_);
-    const auto length = static_cast<std::uint16_t>(question_.size());
-    framed_ = {static_cast<char>(length >> 8U), static_cast<char>(length)};
-    framed_ += question_;
+    framed_ = framed(question_);
     const auto step = [self = shared_from_this(), attempt = attempt_](auto then) {
       return [self, attempt, then](const error_code& failed, auto...) {
         if (self->attempt_ != attempt || !self->done_ || failed == asio::error::operation_aborted) return;
@@ -101,7 +99,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
         {address_, port_}, step([self, step] {
           asio::async_write(*self->stream_, asio::buffer(self->framed_), step([self, step] {
             asio::async_read(*self->stream_, asio::buffer(self->length_), step([self, step] {
-              self->framed_.resize(static_cast<std::size_t>(self->length_[0]) << 8U | self->length_[1]);
+              self->framed_.resize(framed_size(self->length_));
               asio::async_read(*self->stream_, asio::buffer(self->framed_), step([self] {
                 if (!answers(self->query_, self->id_, self->framed_)) return self->next();
                 self->finish(std::move(self->framed_));
@@ -136,7 +134,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   std::optional<udp::socket> datagrams_;
   std::optional<tcp::socket> stream_;
   std::string framed_;
-  std::array<unsigned char, 2> length_{};
+  FrameLength length_{};
   std::array<char, 4096> buffer_{};
 };
 

@@ -230,4 +230,14 @@ std::string relayed_reply(const Query& query, std::string_view bytes, std::uint3
   return fit(query, packet.get(), limit);
 }
 
+std::string framed(std::string_view message) {
+  std::string bytes{static_cast<char>(message.size() >> 8U), static_cast<char>(message.size())};
+  bytes += message;
+  return bytes;
+}
+
+std::size_t framed_size(const FrameLength& length) {
+  return static_cast<std::size_t>(length[0]) << 8U | length[1];
+}
+
 }  // namespace caisson::endpoints::dns

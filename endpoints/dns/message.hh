@@ -1,6 +1,7 @@
 // DNS messages (RFC 1035, RFC 6891) as values. ldns reads and writes the wire format. Pure; any thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,6 +29,12 @@ inline constexpr std::size_t kLargestDatagram = 1232;
 /// Without EDNS (RFC 1035, 2.3.4).
 inline constexpr std::size_t kClassicDatagram = 512;
 inline constexpr std::size_t kLargestStream = 65535;
+
+/// The message with its length in front, as it goes over TCP (RFC 1035, 4.2.2). At most kLargestStream bytes.
+std::string framed(std::string_view message);
+using FrameLength = std::array<unsigned char, 2>;
+/// How many bytes follow the length.
+std::size_t framed_size(const FrameLength& length);
 
 /// A question that can be answered.
 struct Query {

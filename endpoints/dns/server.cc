@@ -76,12 +76,12 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     asio::steady_timer timer;
     Ipv4Address address;
     std::uint16_t port;
-    std::array<unsigned char, 2> length{};
+    FrameLength length{};
     std::string bytes;
   };
   using ConnectionPointer = std::shared_ptr<Connection>;
   void read(const ConnectionPointer& connection);
-  void write(const ConnectionPointer& connection, std::string reply);
+  void write(const ConnectionPointer& connection, const std::string& reply);
   void end(const ConnectionPointer& connection);
   void limit_time(const ConnectionPointer& connection);
 
@@ -234,24 +234,21 @@ void Server::Impl::read(const ConnectionPointer& connection) {
       connection->socket, asio::buffer(connection->length),
       [self = shared_from_this(), connection](const error_code& failed, std::size_t) {
         if (failed) return self->end(connection);
-        connection->bytes.resize(static_cast<std::size_t>(connection->length[0]) << 8U |
-                                 connection->length[1]);
+        connection->bytes.resize(framed_size(connection->length));
         asio::async_read(
             connection->socket, asio::buffer(connection->bytes),
             [self, connection](const error_code& cut, std::size_t) {
               if (cut) return self->end(connection);
               self->ask({.address = connection->address, .port = connection->port, .stream = true},
                         connection->bytes,
-                        [self, connection](std::string reply) { self->write(connection, std::move(reply)); });
+                        [self, connection](const std::string& reply) { self->write(connection, reply); });
             });
       });
 }
 
-void Server::Impl::write(const ConnectionPointer& connection, std::string reply) {
+void Server::Impl::write(const ConnectionPointer& connection, const std::string& reply) {
   if (reply.empty()) return end(connection);
-  const auto size = static_cast<std::uint16_t>(reply.size());
-  connection->bytes = {static_cast<char>(size >> 8U), static_cast<char>(size)};
-  connection->bytes += reply;
+  connection->bytes = framed(reply);
   limit_time(connection);
   asio::async_write(connection->socket, asio::buffer(connection->bytes),
                     [self = shared_from_this(), connection](const error_code& failed, std::size_t) {
