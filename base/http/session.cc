@@ -1,6 +1,5 @@
 #include "base/http/session.hh"
 
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include <cctype>
 #include <ctime>
 
+#include "base/hex.hh"
 #include "base/http/peer.hh"
 
 namespace caisson::http {
@@ -251,18 +251,7 @@ class HttpSession final : public Session, public std::enable_shared_from_this<Ht
 }  // namespace
 
 std::string make_request_id() {
-  std::array<unsigned char, 16> bytes{};
-  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) return "unknown";
-  bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x40);
-  bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    text += kDigits[bytes[i] >> 4];
-    text += kDigits[bytes[i] & 0x0f];
-  }
-  return text;
+  return random_uuid();
 }
 
 std::shared_ptr<Session> make_session(Protocol::socket socket, std::shared_ptr<Shared> shared,

@@ -6,10 +6,10 @@
 
 #include <cstdlib>
 
+#include "base/hex.hh"
+
 namespace caisson::sigv4 {
 namespace {
-
-constexpr std::string_view kDigits = "0123456789abcdef";
 
 const unsigned char* bytes_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
@@ -22,24 +22,12 @@ std::string_view text_of(const Digest& digest) {
 }  // namespace
 
 std::string hex(const Digest& digest) {
-  std::string text;
-  text.reserve(2 * digest.size());
-  for (const unsigned char byte : digest) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 0x0f];
-  }
-  return text;
+  return to_hex(digest);
 }
 
 std::optional<Digest> parse_hex(std::string_view text) {
   Digest digest{};
-  if (text.size() != 2 * digest.size()) return std::nullopt;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto value = kDigits.find(text[i]);
-    if (value == std::string_view::npos) return std::nullopt;
-    digest[i / 2] = static_cast<unsigned char>(digest[i / 2] << 4 | value);
-  }
-  return digest;
+  return from_hex(text, digest) ? std::optional(digest) : std::nullopt;
 }
 
 Digest sha256(std::string_view text) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/fd.hh"
+#include "base/hex.hh"
 
 namespace caisson::netd::accounts {
 namespace {
@@ -34,28 +35,6 @@ Status fill(unsigned char* bytes, std::size_t size) {
   // Up to 256 bytes come at once or not at all (getrandom(2)).
   if (::getrandom(bytes, size, 0) == static_cast<ssize_t>(size)) return ok();
   return key_file("the kernel gave no random bytes");
-}
-
-std::string hex(const Bytes& bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : bytes) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 0x0f];
-  }
-  return text;
-}
-
-/// Empty for what is no hexadecimal text.
-Bytes from_hex(const std::string& text) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  Bytes bytes(text.size() / 2);
-  for (std::size_t i = 0; i < 2 * bytes.size(); ++i) {
-    const auto value = kDigits.find(text[i]);
-    if (value == std::string_view::npos) return {};
-    bytes[i / 2] = static_cast<unsigned char>(bytes[i / 2] << 4 | value);
-  }
-  return bytes;
 }
 
 int size_of(std::size_t size) {
@@ -158,12 +137,13 @@ Result<std::string> Sealer::seal(const std::string& secret, const std::string& b
       EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, size_of(kTag),
                           sealed.data() + sealed.size() - kTag) == 1;
   if (!done) return key_file("the secret could not be sealed");
-  return hex(sealed);
+  return to_hex(sealed);
 }
 
 Result<std::string> Sealer::unseal(const std::string& sealed_hex, const std::string& bound_to) const {
-  Bytes sealed = from_hex(sealed_hex);
-  if (sealed.size() < kNonce + kTag) return key_file("a sealed secret in the store is damaged");
+  Bytes sealed(sealed_hex.size() / 2);
+  if (!from_hex(sealed_hex, sealed) || sealed.size() < kNonce + kTag)
+    return key_file("a sealed secret in the store is damaged");
   std::string secret(sealed.size() - kNonce - kTag, '\0');
   auto* opened = reinterpret_cast<unsigned char*>(secret.data());
   const Context context(EVP_CIPHER_CTX_new());

@@ -5,7 +5,6 @@
 #include <openssl/sha.h>
 #include <poll.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/hex.hh"
 #include "runner/functions/base64.hh"
 #include "runner/functions/child.hh"
 
@@ -85,28 +85,6 @@ Status sync_folder(const std::string& folder) {
 }
 
 }  // namespace
-
-std::string random_hex() {
-  std::array<unsigned char, 16> bytes{};
-  // 16 bytes are never short and never interrupted (getrandom(2)).
-  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) std::abort();
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : bytes) {
-    text += digits[byte >> 4];
-    text += digits[byte & 15];
-  }
-  return text;
-}
-
-std::string random_uuid() {
-  std::string hex = random_hex();
-  hex[12] = '4';
-  constexpr std::string_view variant = "89ab";
-  hex[16] = variant[static_cast<std::size_t>(hex[16]) % 4];
-  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" +
-         hex.substr(20);
-}
 
 Result<CodeStore> CodeStore::open(const std::string& folder, IntakeSettings settings) {
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)

@@ -49,9 +49,4 @@ class CodeStore {
   IntakeSettings settings_;
 };
 
-/// 32 hexadecimal digits from getrandom(2).
-std::string random_hex();
-/// A random UUID, version 4 (RFC 4122).
-std::string random_uuid();
-
 }  // namespace caisson::runner

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "base/hex.hh"
 #include "runner/invoke/log_tail.hh"
 
 namespace caisson::runner {

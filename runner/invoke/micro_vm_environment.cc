@@ -7,8 +7,8 @@
 #include <ctime>
 #include <utility>
 
+#include "base/hex.hh"
 #include "netd/client/attach_protocol.hh"
-#include "runner/functions/code_store.hh"
 #include "runner/invoke/guest_environment.hh"
 #include "runner/invoke/limits.hh"
 #include "runner/invoke/log_tail.hh"

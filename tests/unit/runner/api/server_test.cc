@@ -9,7 +9,7 @@
 #include <future>
 #include <thread>
 
-#include "runner/functions/code_store.hh"
+#include "base/hex.hh"
 #include "tests/support/http_client.hh"
 
 namespace caisson::runner {

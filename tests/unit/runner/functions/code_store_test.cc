@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/hex.hh"
+
 namespace caisson::runner {
 namespace {
 

@@ -6,6 +6,7 @@
 #include <deque>
 #include <filesystem>
 
+#include "base/hex.hh"
 #include "runner/functions/code_store.hh"
 #include "runner/functions/registry.hh"
 #include "runner/invoke/deployer.hh"

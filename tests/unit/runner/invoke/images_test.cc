@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "runner/functions/code_store.hh"
+#include "base/hex.hh"
 
 namespace caisson::runner {
 namespace {

@@ -16,7 +16,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "runner/functions/code_store.hh"
+#include "base/hex.hh"
 
 namespace caisson::runner {
 namespace {
