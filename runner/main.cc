@@ -10,12 +10,14 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <condition_variable>
 #include <csignal>
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "base/http/metrics.hh"
+#include "base/instance.hh"
 #include "base/limits.hh"
 #include "base/lock.hh"
 #include "base/log.hh"
@@ -31,13 +33,13 @@
 #include "runner/invoke/deployer.hh"
 #include "runner/invoke/images.hh"
 #include "runner/invoke/invoker.hh"
-#include "runner/invoke/limits.hh"
 #include "runner/invoke/micro_vm_environment.hh"
 #include "runner/invoke/netd_link.hh"
 #include "runner/metrics/metrics.hh"
 #include "runner/options.hh"
 #include "runner/pool/pool.hh"
 #include "runner/privileges.hh"
+#include "runner/settings.hh"
 #include "vmm/cgroup.hh"
 #include "vmm/micro_vm.hh"
 #include "vmm/spawn.hh"
@@ -48,54 +50,10 @@ namespace {
 /// Until a killed predecessor's last child, which had not yet become its program, is gone.
 constexpr std::chrono::seconds kPredecessorsEnd{2};
 
-void complete(Options& options) {
-  const std::string suffix = options.instance.empty() ? "caisson" : "caisson-" + options.instance;
-  if (options.state_dir.empty()) options.state_dir = "/var/lib/" + suffix;
-  if (options.run_dir.empty()) options.run_dir = "/run/" + suffix;
-  if (options.memory_mib == 0) {
-    const auto pages = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES));
-    options.memory_mib = pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) / (1024 * 1024) * 3 / 4;
-  }
-}
-
-Status make_folder(const std::string& path, ::mode_t mode) {
+Status make_folders(const std::string& path, ::mode_t mode) {
   std::error_code failed;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), failed);
-  if (::mkdir(path.c_str(), mode) != 0)
-    return errno == EEXIST ? Status(ok()) : Error::system(errno, "make folder", path);
-  // The process's umask would take the others' bits away.
-  if (::chmod(path.c_str(), mode) != 0) return Error::system(errno, "set the mode of", path);
-  return ok();
-}
-
-Result<std::pair<std::string, unsigned short>> parse_listen(const std::string& text) {
-  const std::size_t colon = text.rfind(':');
-  const std::string port = colon == std::string::npos ? "" : text.substr(colon + 1);
-  if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos ||
-      std::stoul(port) > 65535) {
-    return Error{.code = "BadOption", .message = "--listen wants ADDRESS:PORT, not " + text};
-  }
-  return std::pair{text.substr(0, colon), static_cast<unsigned short>(std::stoul(port))};
-}
-
-PoolSettings pool_settings(const Options& options, vmm::Accelerator accelerator, Metrics& metrics) {
-  PoolSettings settings;
-  settings.environment_bytes = [accelerator](int memory_mib) {
-    return environment_bytes(memory_mib, accelerator);
-  };
-  // One user of the range is for helpers.
-  const std::size_t users = options.uid_count - 1;
-  settings.limits = {.environments = std::min(options.max_environments, users),
-                     .by_users = users < options.max_environments,
-                     .memory_bytes = options.memory_mib << 20};
-  settings.ages = {.freeze_after = std::chrono::milliseconds(options.freeze_after_ms),
-                   .reclaim_after = std::chrono::seconds(options.reclaim_after_s)};
-  settings.snapshot_bytes = options.snapshot_mib << 20;
-  settings.on_exhausted = [&metrics](const char* what) { metrics.count_exhausted(what); };
-  settings.on_start = [&metrics](const char* what, double seconds, bool succeeded) {
-    metrics.count_start(what, seconds, succeeded);
-  };
-  return settings;
+  return make_folder(path, mode);
 }
 
 std::string health(vmm::Accelerator accelerator, const Images& images, const NetdLink& netd,
@@ -145,139 +103,224 @@ Result<CodeStore> open_code_store(const Options& options, const vmm::CgroupTree&
                                                        .cpus = vmm::set_of(cgroups.layout().cpus.others)});
 }
 
+/// What there is before the first microVM; what needs more of root's rights than runnerd keeps.
+struct Ground {
+  Fd code_lock;
+  Images images;
+  std::string ca_certificate;
+  std::unique_ptr<vmm::CgroupTree> cgroups;
+  std::unique_ptr<Registry> registry;
+  CodeStore code;
+  vmm::Accelerator accelerator = vmm::Accelerator::kTcg;
+};
+
+Result<std::unique_ptr<vmm::CgroupTree>> enter_cgroups(const Options& options) {
+  // While we may still write where the kernel lets no owner write, in the hierarchies' roots.
+  TRY(auto cgroups, vmm::CgroupTree::open(instance_name(options.instance), options.reserved_cpus));
+  if (cgroups->layout().cpus.reserved.empty())
+    spdlog::info("no CPUs are reserved: long invocations may delay short ones");
+  TRYV(cgroups->start_cleaner());
+  TRYV(cgroups->enter());
+  return cgroups;
+}
+
+Result<Ground> lay_ground(const Options& options) {
+  TRYV(make_folders(options.state_dir, 0700));
+  // The state folder itself is netd's to lock.
+  TRYV(make_folders(options.state_dir + "/code", 0700));
+  TRY(Fd code_lock, lock_folder(options.state_dir + "/code", kPredecessorsEnd));
+  TRYV(make_folders(options.run_dir, 0755));
+  TRY(Images images, find_images(options.images));
+  TRY(std::string ca_certificate, read_ca_certificates(options.ca_certificates));
+  TRY(auto cgroups, enter_cgroups(options));
+  TRYV(keep_only_needed_capabilities());
+  TRYV(become_only(options.uid_base, options.uid_base + options.uid_count - 1));
+  TRY(auto registry, Registry::open(options.state_dir + "/runner.db"));
+  TRY(CodeStore code, open_code_store(options, *cgroups));
+  TRYV(vmm::check_isolation(options.uid_base));
+  const auto accelerator = vmm::probe_accelerator(images.kernel, images.initrd, options.uid_base);
+  spdlog::info("accelerator: {}", accelerator == vmm::Accelerator::kTcg ? "tcg" : "kvm");
+  return Ground{.code_lock = std::move(code_lock),
+                .images = std::move(images),
+                .ca_certificate = std::move(ca_certificate),
+                .cgroups = std::move(cgroups),
+                .registry = std::move(registry),
+                .code = std::move(code),
+                .accelerator = accelerator};
+}
+
+/// The parts, each made of those before it.
+class Runner {
+ public:
+  Runner(const Options& options, const Ground& ground)
+      : options_(options),
+        ground_(ground),
+        uids_(options.uid_base, options.uid_count - 1),
+        background_(options.preparations),
+        netd_(options.run_dir + "/attach.sock", [this] { recover(); }),
+        factory_(netd_, ground.images, uids_, *ground.cgroups, of_factory()),
+        pool_(factory_, of_pool()),
+        deployer_(of_deployer()),
+        invoker_(deployer_, pool_, [this](const InvokeRecord& record) { note(record); }),
+        keys_(options.run_dir + "/attach.sock"),
+        api_(of_api()) {}
+  ~Runner() { enter(Stage::kEnding); }
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+
+  Status listen(const SocketAddress& address, std::vector<Fd> passed) {
+    TRY(server_, Server::listen(of_server(address), std::move(passed)));
+    return ok();
+  }
+
+  /// Until a signal.
+  void serve() {
+    enter(Stage::kServing);
+    std::thread([this] { stop_on_signal(*server_); }).detach();
+    spdlog::info("serving on {} and {}/runner.sock", options_.listen, options_.run_dir);
+    if (const auto interval = service::watchdog_interval())
+      server_->every(*interval / 2, [] { service::notify("WATCHDOG=1"); });
+    service::notify("READY=1");
+    server_->run();
+    // Slots go back in order where that is quick; an invocation or a preparation that runs on ends with the process.
+    (void)pool_.shut_down(std::chrono::seconds(2));
+  }
+
+ private:
+  enum class Stage { kStarting, kServing, kEnding };
+
+  void enter(Stage stage) {
+    const std::lock_guard lock(stage_mutex_);
+    stage_ = stage;
+    stage_changed_.notify_all();
+  }
+
+  /// netd may be found before all parts are there.
+  void recover() {
+    std::unique_lock lock(stage_mutex_);
+    stage_changed_.wait(lock, [this] { return stage_ != Stage::kStarting; });
+    if (stage_ == Stage::kServing) std::call_once(recovered_, [this] { deployer_.recover(); });
+  }
+
+  void note(const InvokeRecord& record) {
+    metrics_.count_invocation(record);
+    spdlog::info("invocation: {}, environment {}, in {} us", record.result, text(record.start),
+                 record.total.count());
+  }
+
+  MicroVmSettings of_factory() {
+    MicroVmSettings settings = micro_vm_settings(options_, ground_.accelerator);
+    settings.ca_certificate = ground_.ca_certificate;
+    settings.on_restore_phase = [this](const char* phase, double seconds) {
+      metrics_.count_restore_phase(phase, seconds);
+    };
+    return settings;
+  }
+
+  PoolSettings of_pool() {
+    PoolSettings settings = pool_settings(options_, ground_.accelerator);
+    settings.on_exhausted = [this](const char* what) { metrics_.count_exhausted(what); };
+    settings.on_start = [this](const char* what, double seconds, bool succeeded) {
+      metrics_.count_start(what, seconds, succeeded);
+    };
+    if (settings.limits.by_users) {
+      spdlog::warn("--uid-count {} has users for {} environments, fewer than --max-environments {}",
+                   options_.uid_count, settings.limits.environments, options_.max_environments);
+    }
+    return settings;
+  }
+
+  Deployer::Parts of_deployer() {
+    return {.registry = *ground_.registry,
+            .code = ground_.code,
+            .factory = factory_,
+            .pool = pool_,
+            .region = options_.region,
+            .offer = ground_.images.offer(),
+            .code_storage_bytes = options_.code_storage_mib << 20U,
+            .background = [this](std::function<void()> job) {
+              boost::asio::post(background_, [id = current_request_id(), job = std::move(job)] {
+                const RequestScope scope(id);
+                job();
+              });
+            }};
+  }
+
+  Result<std::string> account_of(const HttpRequest& request) {
+    return authenticate({.method = request.method,
+                         .target = request.target,
+                         .headers = request.headers,
+                         .body_sha256 = sigv4::sha256_hex(request.body)},
+                        options_.region, request.received,
+                        [this](const std::string& access_key_id, const sigv4::Scope& scope) {
+                          return keys_.find(access_key_id, scope);
+                        });
+  }
+
+  LambdaApi::Parts of_api() {
+    return {.registry = *ground_.registry,
+            .deployer = deployer_,
+            .invoker = invoker_,
+            .region = options_.region,
+            .offer = ground_.images.offer(),
+            .authenticate = [this](const HttpRequest& request) { return account_of(request); },
+            .metrics =
+                [this] {
+                  return metrics_.text(pool_.stats(), netd_.is_connected()) +
+                         http::metrics_text(server_->stats());
+                },
+            .health = [this] { return health(ground_.accelerator, ground_.images, netd_, pool_); },
+            .count = [this](const std::string& operation,
+                            unsigned status) { metrics_.count_request(operation, status); }};
+  }
+
+  HttpResponse refuse(http::Refusal why, const HttpRequest& request) {
+    // As many invocations are in progress as there may be environments.
+    if (why == http::Refusal::kBusy && LambdaApi::is_invocation(request))
+      metrics_.count_exhausted("environments");
+    return LambdaApi::refuse(why, request);
+  }
+
+  ServerSettings of_server(const SocketAddress& address) {
+    return {.address = address.address,
+            .port = address.port,
+            .socket_path = options_.run_dir + "/runner.sock",
+            .invocations = options_.max_environments,
+            .handle = [this](const HttpRequest& request) { return api_.handle(request); },
+            .is_invocation = &LambdaApi::is_invocation,
+            .body_limit = &LambdaApi::body_limit,
+            .refuse = [this](http::Refusal why, const HttpRequest& request) { return refuse(why, request); }};
+  }
+
+  const Options& options_;
+  const Ground& ground_;
+  std::mutex stage_mutex_;
+  std::condition_variable stage_changed_;
+  Stage stage_ = Stage::kStarting;
+  std::once_flag recovered_;
+  Metrics metrics_;
+  UidRange uids_;
+  boost::asio::thread_pool background_;
+  NetdLink netd_;
+  MicroVmFactory factory_;
+  Pool pool_;
+  Deployer deployer_;
+  Invoker invoker_;
+  KeyService keys_;
+  LambdaApi api_;
+  std::unique_ptr<Server> server_;
+};
+
 Status run(const Options& options) {
   TRYV(raise_descriptor_limit());
   auto passed = service::take_listeners();
   const bool socket_is_ours = std::ranges::none_of(
       passed, [](const Fd& socket) { return service::kind_of(socket) == service::Listener::kStreamUnix; });
-  TRYV(make_folder(options.state_dir, 0700));
-  // The state folder itself is netd's to lock.
-  TRYV(make_folder(options.state_dir + "/code", 0700));
-  TRY(const Fd code_lock, lock_folder(options.state_dir + "/code", kPredecessorsEnd));
-  TRYV(make_folder(options.run_dir, 0755));
-  TRY(const Images images, find_images(options.images));
-  TRY(const std::string ca_certificate, read_ca_certificates(options.ca_certificates));
-  TRY(const auto address, parse_listen(options.listen));
-  // While we may still write where the kernel lets no owner write, in the hierarchies' roots.
-  TRY(const auto cgroups,
-      vmm::CgroupTree::open(options.instance.empty() ? "caisson" : "caisson-" + options.instance,
-                            options.reserved_cpus));
-  if (cgroups->layout().cpus.reserved.empty())
-    spdlog::info("no CPUs are reserved: long invocations may delay short ones");
-  TRYV(cgroups->start_cleaner());
-  TRYV(cgroups->enter());
-  TRYV(keep_only_needed_capabilities());
-  TRYV(become_only(options.uid_base, options.uid_base + options.uid_count - 1));
-  TRY(const auto registry, Registry::open(options.state_dir + "/runner.db"));
-  TRY(const CodeStore code, open_code_store(options, *cgroups));
-
-  TRYV(vmm::check_isolation(options.uid_base));
-  const vmm::Accelerator accelerator = vmm::probe_accelerator(images.kernel, images.initrd, options.uid_base);
-  const bool slow = accelerator == vmm::Accelerator::kTcg;
-  spdlog::info("accelerator: {}", slow ? "tcg" : "kvm");
-
-  Metrics metrics;
-  UidRange uids(options.uid_base, options.uid_count - 1);
-  boost::asio::thread_pool background(options.preparations);
-  std::once_flag recovered;
-  Deployer* deployer_pointer = nullptr;
-  std::mutex starting;  // held until all parts are there: the link may be connected before
-  std::unique_lock start_lock(starting);
-  NetdLink netd(options.run_dir + "/attach.sock", [&] {
-    const std::lock_guard lock(starting);
-    std::call_once(recovered, [&] { deployer_pointer->recover(); });
-  });
-  const auto init_timeout = std::chrono::seconds(options.init_timeout_s != 0 ? options.init_timeout_s
-                                                 : slow                      ? 60
-                                                                             : 10);
-  const std::uint32_t min_cpu = options.min_cpu_percent.value_or(slow ? 50 : 0);
-  MicroVmFactory factory(netd, images, uids, *cgroups,
-                         {.region = options.region,
-                          .accelerator = accelerator,
-                          .ca_certificate = ca_certificate,
-                          .min_cpu_millis = min_cpu * 10,
-                          .init_timeout = init_timeout,
-                          .agent_timeout = std::chrono::seconds(slow ? 20 : 5),
-                          .on_restore_phase = [&metrics](const char* phase, double seconds) {
-                            metrics.count_restore_phase(phase, seconds);
-                          }});
-  const PoolSettings pooled = pool_settings(options, accelerator, metrics);
-  if (pooled.limits.by_users) {
-    spdlog::warn("--uid-count {} has users for {} environments, fewer than --max-environments {}",
-                 options.uid_count, pooled.limits.environments, options.max_environments);
-  }
-  Pool pool(factory, pooled);
-  Deployer deployer({.registry = *registry,
-                     .code = code,
-                     .factory = factory,
-                     .pool = pool,
-                     .region = options.region,
-                     .offer = images.offer(),
-                     .code_storage_bytes = options.code_storage_mib << 20U,
-                     .background = [&](std::function<void()> job) {
-                       boost::asio::post(background, [id = current_request_id(), job = std::move(job)] {
-                         const RequestScope scope(id);
-                         job();
-                       });
-                     }});
-  deployer_pointer = &deployer;
-  Invoker invoker(deployer, pool, [&](const InvokeRecord& record) {
-    metrics.count_invocation(record);
-    spdlog::info("invocation: {}, environment {}, in {} us", record.result, text(record.start),
-                 record.total.count());
-  });
-  Server* server_pointer = nullptr;  // set before the first request is read
-  KeyService keys(options.run_dir + "/attach.sock");
-  LambdaApi api({.registry = *registry,
-                 .deployer = deployer,
-                 .invoker = invoker,
-                 .region = options.region,
-                 .offer = images.offer(),
-                 .authenticate =
-                     [&](const HttpRequest& request) {
-                       return authenticate({.method = request.method,
-                                            .target = request.target,
-                                            .headers = request.headers,
-                                            .body_sha256 = sigv4::sha256_hex(request.body)},
-                                           options.region, request.received,
-                                           [&](const std::string& access_key_id, const sigv4::Scope& scope) {
-                                             return keys.find(access_key_id, scope);
-                                           });
-                     },
-                 .metrics =
-                     [&] {
-                       return metrics.text(pool.stats(), netd.is_connected()) +
-                              http::metrics_text(server_pointer->stats());
-                     },
-                 .health = [&] { return health(accelerator, images, netd, pool); },
-                 .count = [&](const std::string& operation,
-                              unsigned status) { metrics.count_request(operation, status); }});
-  TRY(const auto server,
-      Server::listen({.address = address.first,
-                      .port = address.second,
-                      .socket_path = options.run_dir + "/runner.sock",
-                      .invocations = options.max_environments,
-                      .handle = [&](const HttpRequest& request) { return api.handle(request); },
-                      .is_invocation = &LambdaApi::is_invocation,
-                      .body_limit = &LambdaApi::body_limit,
-                      .refuse =
-                          [&metrics](http::Refusal why, const HttpRequest& request) {
-                            // As many invocations are in progress as there may be environments.
-                            if (why == http::Refusal::kBusy && LambdaApi::is_invocation(request))
-                              metrics.count_exhausted("environments");
-                            return LambdaApi::refuse(why, request);
-                          }},
-                     std::move(passed)));
-  server_pointer = server.get();
-  start_lock.unlock();
-  std::thread stopper([&] { stop_on_signal(*server); });
-  spdlog::info("serving on {} and {}/runner.sock", options.listen, options.run_dir);
-  if (const auto interval = service::watchdog_interval())
-    server->every(*interval / 2, [] { service::notify("WATCHDOG=1"); });
-  service::notify("READY=1");
-  server->run();
-  // Slots go back in order where that is quick; an invocation or a preparation that runs on ends with the process.
-  (void)pool.shut_down(std::chrono::seconds(2));
+  TRY(const auto address, parse_socket_address("--listen", options.listen));
+  TRY(const Ground ground, lay_ground(options));
+  Runner runner(options, ground);
+  TRYV(runner.listen(address, std::move(passed)));
+  runner.serve();
   if (socket_is_ours) (void)::unlink((options.run_dir + "/runner.sock").c_str());
   spdlog::shutdown();
   std::_Exit(0);
