@@ -88,6 +88,9 @@ Result<vpc::SubnetId> subnet_id(const Json& parameters, const char* member) {
 Result<vpc::SecurityGroupId> security_group_id(const Json& parameters, const char* member) {
   return id_of<vpc::SecurityGroupId>(parameters.at(member).get<std::string>());
 }
+Result<vpc::PrefixListId> prefix_list_id(const Json& parameters, const char* member) {
+  return id_of<vpc::PrefixListId>(parameters.at(member).get<std::string>());
+}
 Result<vpc::NetworkInterfaceId> network_interface_id(const Json& parameters, const char* member) {
   return id_of<vpc::NetworkInterfaceId>(parameters.at(member).get<std::string>());
 }

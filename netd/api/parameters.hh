@@ -30,6 +30,7 @@ Error malformed_id(std::string_view prefix, const std::string& text);
 Result<vpc::VpcId> vpc_id(const Json& parameters, const char* member);
 Result<vpc::SubnetId> subnet_id(const Json& parameters, const char* member);
 Result<vpc::SecurityGroupId> security_group_id(const Json& parameters, const char* member);
+Result<vpc::PrefixListId> prefix_list_id(const Json& parameters, const char* member);
 Result<vpc::NetworkInterfaceId> network_interface_id(const Json& parameters, const char* member);
 Result<vpc::AttachmentId> attachment_id(const Json& parameters, const char* member);
 Result<vpc::RouteTableId> route_table_id(const Json& parameters, const char* member);

@@ -47,6 +47,7 @@ Status add_permission(const Json& json, bool egress, Entries& entries) {
   TRY(auto permission, without_peer(json, egress));
   const auto& ranges = list_or_empty(json, "IpRanges");
   const auto& pairs = list_or_empty(json, "UserIdGroupPairs");
+  const auto& lists = list_or_empty(json, "PrefixListIds");
   for (const auto& range : ranges) {
     TRY(auto block, cidr(range.at("CidrIp"), "cidrIp"));
     permission.peer = block;
@@ -57,9 +58,15 @@ Status add_permission(const Json& json, bool egress, Entries& entries) {
     permission.peer = group;
     entries.push_back({permission, text_or_empty(pair, "Description")});
   }
-  if (ranges.empty() && pairs.empty()) {
-    return Error{.code = "InvalidPermission.Malformed",
-                 .message = "A permission needs at least one of IpRanges and UserIdGroupPairs"};
+  for (const auto& list : lists) {
+    TRY(auto id, prefix_list_id(list, "PrefixListId"));
+    permission.peer = id;
+    entries.push_back({permission, text_or_empty(list, "Description")});
+  }
+  if (ranges.empty() && pairs.empty() && lists.empty()) {
+    return Error{
+        .code = "InvalidPermission.Malformed",
+        .message = "A permission needs at least one of IpRanges, UserIdGroupPairs and PrefixListIds"};
   }
   return ok();
 }
@@ -69,10 +76,18 @@ bool has_short_form(const Json& parameters) {
          parameters.contains("FromPort") || parameters.contains("ToPort");
 }
 
+/// The member of a permission that has peers of this kind.
+const char* member_of(const vpc::Peer& peer) {
+  if (std::holds_alternative<Ipv4Cidr>(peer)) return "IpRanges";
+  return std::holds_alternative<vpc::PrefixListId>(peer) ? "PrefixListIds" : "UserIdGroupPairs";
+}
+
 Json peer_json(const vpc::SecurityGroupRule& rule) {
   Json json;
   if (const auto* block = std::get_if<Ipv4Cidr>(&rule.permission.peer)) {
     json = {{"CidrIp", block->text()}};
+  } else if (const auto* list = std::get_if<vpc::PrefixListId>(&rule.permission.peer)) {
+    json = {{"PrefixListId", list->text()}};
   } else {
     json = {{"GroupId", std::get<vpc::SecurityGroupId>(rule.permission.peer).text()},
             {"UserId", rule.account.text}};
@@ -106,10 +121,10 @@ Shape ip_permissions_shape() {
        unsupported("Ipv6Ranges",
                    list_of(structure({optional("CidrIpv6", text, ""), optional("Description", text, "")})),
                    "Caisson has IPv4 only."),
-       unsupported(
-           "PrefixListIds",
-           list_of(structure({optional("PrefixListId", text, ""), optional("Description", text, "")})),
-           "There are no prefix lists.")}));
+       optional("PrefixListIds",
+                list_of(structure({required("PrefixListId", text, "A service's prefix list: its addresses."),
+                                   optional("Description", text, "Up to 255 characters.")})),
+                "Prefix lists, a rule for each.")}));
 }
 
 Result<Entries> permissions(const Json& parameters, bool egress) {
@@ -150,8 +165,7 @@ Json ip_permissions(const vpc::State& state, const vpc::SecurityGroupId& group, 
         json["ToPort"] = permission.to_port;
       }
     }
-    const bool by_cidr = std::holds_alternative<Ipv4Cidr>(permission.peer);
-    json[by_cidr ? "IpRanges" : "UserIdGroupPairs"].push_back(peer_json(*rule));
+    json[member_of(permission.peer)].push_back(peer_json(*rule));
   });
   Json list = Json::array();
   for (auto& [key, json] : grouped)

@@ -20,6 +20,8 @@ Json to_json(const vpc::State& state, const vpc::SecurityGroupRule& rule) {
             {"Tags", tags_to_json(rule.tags)}};
   if (const auto* block = std::get_if<Ipv4Cidr>(&permission.peer)) {
     json["CidrIpv4"] = block->text();
+  } else if (const auto* list = std::get_if<vpc::PrefixListId>(&permission.peer)) {
+    json["PrefixListId"] = list->text();
   } else {
     const auto& peer = std::get<vpc::SecurityGroupId>(permission.peer);
     json["ReferencedGroupInfo"] = {{"GroupId", peer.text()}, {"UserId", rule.account.text}};

@@ -113,6 +113,8 @@ Json json_of(const vpc::SecurityGroupRule& resource) {
             {"ToPort", to_port}, {"Description", description}, {"Tags", tags_json(tags)}};
   if (const auto* cidr = std::get_if<Ipv4Cidr>(&peer)) {
     made["PeerCidr"] = cidr->text();
+  } else if (const auto* list = std::get_if<vpc::PrefixListId>(&peer)) {
+    made["PeerPrefixList"] = list->text();
   } else {
     made["PeerGroup"] = std::get<vpc::SecurityGroupId>(peer).text();
   }
@@ -333,6 +335,8 @@ vpc::SecurityGroupRule rule_of(const Row& row) {
                               .tags = row.tags()};
   if (row.has("PeerCidr")) {
     made.permission.peer = row.parsed<Ipv4Cidr>("PeerCidr");
+  } else if (row.has("PeerPrefixList")) {
+    made.permission.peer = row.parsed<vpc::PrefixListId>("PeerPrefixList");
   } else {
     made.permission.peer = row.parsed<vpc::SecurityGroupId>("PeerGroup");
   }

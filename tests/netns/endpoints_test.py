@@ -99,6 +99,7 @@ class Endpoints(NetworkCase):
             self.check_refused(side["front"], "10.0.1.10", S3, "NO_ROUTE")
             self.check_refused(side["back"], "10.0.2.10", DYNAMODB, "NO_ROUTE")
         self.check_data(connections, peers)
+        self.check_groups(sides[1])
         self.check_end_of_endpoint(sides[0], endpoints[0], connections[0])
         self.check_change_of_table(sides[1])
         for connection in connections:
@@ -113,6 +114,22 @@ class Endpoints(NetworkCase):
             connection.sendall(bytes(size))
         self.eventually_equal(lambda: sorted(self.peers(S3).values()), sizes)
         self.assertEqual(self.peers(S3).keys(), peers.keys())
+
+    def check_groups(self, side):
+        """Groups are asked, too: a rule that names the service's prefix list admits it, and nothing beside it."""
+        lists = {one["PrefixListName"]: one["PrefixListId"] for one in self.net.api("DescribePrefixLists")["PrefixLists"]}
+        everywhere = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+        service = {"IpProtocol": "-1", "PrefixListIds": [{"PrefixListId": lists[SERVICE]}]}
+        self.net.api("RevokeSecurityGroupEgress", GroupId=side["group"], IpPermissions=[everywhere])
+        self.check_refused(side["back"], "10.0.2.10", S3, "SG_EGRESS")
+        self.net.api("AuthorizeSecurityGroupEgress", GroupId=side["group"], IpPermissions=[service])
+        connection = self.connect(side["back"], S3)
+        self.check_refused(side["back"], "10.0.2.10", DYNAMODB, "SG_EGRESS")
+        self.check_refused(side["front"], "10.0.1.10", S3, "NO_ROUTE")
+        self.net.api("RevokeSecurityGroupEgress", GroupId=side["group"], IpPermissions=[service])
+        self.check_refused(side["back"], "10.0.2.10", S3, "SG_EGRESS")
+        self.net.api("AuthorizeSecurityGroupEgress", GroupId=side["group"], IpPermissions=[everywhere])
+        connection.close()
 
     def eventually_equal(self, value, wanted):
         harness.eventually(f"{wanted}", lambda: value() == wanted, seconds=60)

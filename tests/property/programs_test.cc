@@ -41,6 +41,7 @@ Ipv4Address address_in(Dice& dice, const World& world, const vpc::NetworkInterfa
   std::vector<Ipv4Address> fitting;
   const auto* block = std::get_if<Ipv4Cidr>(&permission.peer);
   const auto service = dice.pick(kServiceAddresses);
+  if (std::holds_alternative<vpc::PrefixListId>(permission.peer)) return service;
   if (block != nullptr && block->contains(service) && !dice.one_in(4)) return service;
   for (const auto& [id, other] : world.model.state.network_interfaces) {
     if (other->vpc != self.vpc) continue;
@@ -217,8 +218,8 @@ void note(const Expected& wanted, bool egress, Seen& seen) {
   if (!wanted.endpoint.empty() && wanted.reason == CAISSON_ACCEPTED) ++seen.outcomes["to an endpoint"];
   if (wanted.rule == nullptr) return;
   const auto& permission = wanted.rule->permission;
-  const bool block = std::holds_alternative<Ipv4Cidr>(permission.peer);
-  ++seen.outcomes[outcome(egress, block ? "block" : "group", protocol_kind(permission.protocol))];
+  const std::vector<const char*> kinds{"block", "group", "list"};
+  ++seen.outcomes[outcome(egress, kinds.at(permission.peer.index()), protocol_kind(permission.protocol))];
 }
 
 /// The device becomes the interface's port or slot; the mark of what comes to it.
@@ -423,7 +424,7 @@ TEST(Programs, DecideAsTheOracleDoes) {
     wanted.push_back("reason " + std::to_string(reason));
   }
   for (const bool egress : {false, true}) {
-    for (const char* peer : {"block", "group"}) {
+    for (const char* peer : {"block", "group", "list"}) {
       for (const char* protocol : {"all", "tcp", "udp", "icmp", "other"}) {
         wanted.push_back(outcome(egress, peer, protocol));
       }

@@ -26,8 +26,7 @@ Ipv4Address address(const std::string& text) {
   return Ipv4Address::parse(text).value();
 }
 
-vpc::Permission permission(bool egress, int protocol, int from, int to,
-                           std::variant<Ipv4Cidr, vpc::SecurityGroupId> peer) {
+vpc::Permission permission(bool egress, int protocol, int from, int to, vpc::Peer peer) {
   return {.egress = egress, .protocol = protocol, .from_port = from, .to_port = to, .peer = std::move(peer)};
 }
 

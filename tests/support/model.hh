@@ -33,8 +33,7 @@ class Model {
   std::uint64_t seed_ = 1;
 };
 
-vpc::Permission permission(bool egress, int protocol, int from, int to,
-                           std::variant<Ipv4Cidr, vpc::SecurityGroupId> peer);
+vpc::Permission permission(bool egress, int protocol, int from, int to, vpc::Peer peer);
 Ipv4Cidr cidr(const std::string& text);
 Ipv4Address address(const std::string& text);
 

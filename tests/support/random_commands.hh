@@ -39,6 +39,7 @@ class RandomCommands {
                           .peer = Ipv4Cidr({0x0a000000}, 8)};
     if (permission.protocol == kTcp) permission.from_port = permission.to_port = below(4);
     if (below(2) == 0) permission.peer = id_of(state.security_groups);
+    if (!state.services.empty() && below(4) == 0) permission.peer = state.services.at(0).prefix_list;
     return permission;
   }
 

@@ -41,7 +41,16 @@ Result<Permission> normalised(Permission permission, bool egress) {
   }
 }
 
+/// A reference counts as one rule, whatever the list holds: EC2's weight of the gateway endpoints' lists (VPC User Guide,
+/// "AWS-managed prefix lists").
+Status check_prefix_list(const Change& change, const PrefixListId& id) {
+  if (find_prefix_list(change.state.services, id) != nullptr) return ok();
+  return Error{.code = "InvalidPrefixListID.NotFound",
+               .message = "The prefix list ID '" + id.text() + "' does not exist"};
+}
+
 Status check_peer(const Change& change, const SecurityGroup& group, const Permission& permission) {
+  if (const auto* list = std::get_if<PrefixListId>(&permission.peer)) return check_prefix_list(change, *list);
   const auto* peer = std::get_if<SecurityGroupId>(&permission.peer);
   if (peer == nullptr) return ok();
   TRY(const auto* other, get_visible(change.state, change.account(), *peer));
@@ -54,8 +63,7 @@ Status check_peer(const Change& change, const SecurityGroup& group, const Permis
 }
 
 std::string describe(const Permission& permission) {
-  const auto* cidr = std::get_if<Ipv4Cidr>(&permission.peer);
-  const std::string peer = cidr != nullptr ? cidr->text() : std::get<SecurityGroupId>(permission.peer).text();
+  const std::string peer = std::visit([](const auto& it) { return it.text(); }, permission.peer);
   const bool all = permission.protocol == kAllProtocols;
   return "\"peer: " + peer + ", " + (all ? "ALL" : "protocol " + std::to_string(permission.protocol)) +
          (permission.from_port < 0 ? ""

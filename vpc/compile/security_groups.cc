@@ -8,7 +8,6 @@
 namespace caisson::vpc {
 namespace {
 
-using Peer = std::variant<Ipv4Cidr, SecurityGroupId>;
 using Rules = std::vector<const SecurityGroupRule*>;  ///< sorted by id
 /// The peers that match an address: what the rules can tell of it.
 using Signature = std::set<Peer>;
@@ -83,6 +82,11 @@ class PolicyCompiler {
         peers_.insert(row->second->permission.peer);
       }
     }
+    for (const auto& service : state.services) {
+      if (!peers_.contains(service.prefix_list)) continue;
+      for (const auto& cidr : service.cidrs)
+        lists_[cidr].insert(service.prefix_list);
+    }
   }
 
   DesiredPolicy compile(const std::map<std::vector<SecurityGroupId>, std::uint32_t>& sets) {
@@ -115,6 +119,8 @@ class PolicyCompiler {
     for (const auto& peer : peers_) {
       if (const auto* cidr = std::get_if<Ipv4Cidr>(&peer)) nodes[*cidr];
     }
+    for (const auto& [cidr, lists] : lists_)
+      nodes[cidr];
     for (const auto& [id, interface] : state_.index.in(vpc_).network_interfaces) {
       for (const auto& group : interface->groups) {
         if (!peers_.contains(Peer(group))) continue;
@@ -126,8 +132,10 @@ class PolicyCompiler {
     for (auto& [node, signature] : nodes) {
       // The blocks that contain it, each looked up: an account may have a hundred thousand.
       for (int length = 0; length <= node.length(); ++length) {
-        const Peer around = Ipv4Cidr(node.base(), length);
+        const Ipv4Cidr around(node.base(), length);
         if (peers_.contains(around)) signature.insert(around);
+        if (const auto found = lists_.find(around); found != lists_.end())
+          signature.insert(found->second.begin(), found->second.end());
       }
     }
     return nodes;
@@ -199,6 +207,7 @@ class PolicyCompiler {
   const VpcId& vpc_;
   std::map<SecurityGroupId, Rules> rules_;
   std::set<Peer> peers_;
+  std::map<Ipv4Cidr, std::set<PrefixListId>> lists_;  ///< that rules name, by what they hold
 };
 
 }  // namespace

@@ -14,8 +14,19 @@ bool has_group_at(const State& state, const VpcId& vpc, const SecurityGroupId& g
   });
 }
 
+bool is_in_list(const State& state, const PrefixListId& list, Ipv4Address address) {
+  for (const auto& service : state.services) {
+    if (service.prefix_list != list) continue;
+    for (const auto& cidr : service.cidrs) {
+      if (cidr.contains(address)) return true;
+    }
+  }
+  return false;
+}
+
 bool matches_peer(const State& state, const VpcId& vpc, const Permission& permission, Ipv4Address peer) {
   if (const auto* cidr = std::get_if<Ipv4Cidr>(&permission.peer)) return cidr->contains(peer);
+  if (const auto* list = std::get_if<PrefixListId>(&permission.peer)) return is_in_list(state, *list, peer);
   return has_group_at(state, vpc, std::get<SecurityGroupId>(permission.peer), peer);
 }
 

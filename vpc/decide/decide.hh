@@ -20,7 +20,7 @@ struct Packet {
 
 /// The rule of the interface's groups that admits the packet: of several, the one with the lowest id.
 /// nullptr: none does. EC2 API: "Security group rules"; a group as peer means the private addresses of its
-/// network interfaces in the same VPC.
+/// network interfaces in the same VPC, and a prefix list the service's blocks.
 const SecurityGroupRule* deciding_rule(const State& state, const NetworkInterface& interface, bool egress,
                                        const Packet& packet);
 

@@ -12,6 +12,10 @@ inline constexpr int kIcmp = 1;
 inline constexpr int kTcp = 6;
 inline constexpr int kUdp = 17;
 
+/// Whom a rule is about: a block of addresses, the members of a group (its ENIs' private addresses) in the same VPC, or the
+/// blocks of a service's prefix list.
+using Peer = std::variant<Ipv4Cidr, SecurityGroupId, PrefixListId>;
+
 /// What a security group rule admits, without its id: two rules with equal permissions are duplicates.
 struct Permission {
   bool egress = false;
@@ -20,8 +24,7 @@ struct Permission {
   /// ports.
   int from_port = -1;
   int to_port = -1;
-  /// A block of addresses, or the members of a group (its ENIs' private addresses) in the same VPC.
-  std::variant<Ipv4Cidr, SecurityGroupId> peer;
+  Peer peer;
   auto operator<=>(const Permission&) const = default;
 };
 

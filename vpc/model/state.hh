@@ -35,6 +35,14 @@ inline const Service* find_service(const std::vector<Service>& services, const s
   return nullptr;
 }
 
+/// The service with this prefix list, or nullptr.
+inline const Service* find_prefix_list(const std::vector<Service>& services, const PrefixListId& id) {
+  for (const auto& service : services) {
+    if (service.prefix_list == id) return &service;
+  }
+  return nullptr;
+}
+
 struct State {
   std::map<AccountId, std::shared_ptr<const Account>> accounts = default_accounts();
   std::map<std::string, std::shared_ptr<const AccessKey>> access_keys;

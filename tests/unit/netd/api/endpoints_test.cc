@@ -156,6 +156,30 @@ TEST_F(Endpoints, PrefixLists) {
   EXPECT_EQ(world.code("DescribePrefixLists", {{"PrefixListIds", {"x"}}}), "InvalidPrefixListID.Malformed");
 }
 
+TEST_F(Endpoints, RulesOfGroupsNamePrefixLists) {
+  const auto group = world.group(vpc, "web");
+  const Json permissions = Json::parse(R"([{"IpProtocol":"tcp","FromPort":443,"ToPort":443,"IpRanges":[],
+      "Ipv6Ranges":[],"PrefixListIds":[{"PrefixListId":"pl-63a5400a","Description":"S3"}],"UserIdGroupPairs":[]}])");
+  const Json request{{"GroupId", group}, {"IpPermissions", permissions}};
+  const Json rule = world.ask("AuthorizeSecurityGroupIngress", request)["SecurityGroupRules"][0];
+  EXPECT_EQ(rule["PrefixListId"], "pl-63a5400a");
+  EXPECT_FALSE(rule.contains("CidrIpv4") || rule.contains("ReferencedGroupInfo"));
+  EXPECT_EQ(world.code("AuthorizeSecurityGroupIngress", request), "InvalidPermission.Duplicate");
+  const Json by_group{{"GroupIds", {group}}};
+  const auto shown = [&] { return world.ask("DescribeSecurityGroups", by_group)["SecurityGroups"][0]; };
+  EXPECT_EQ(shown()["IpPermissions"], permissions);
+  // What Describe shows is what Revoke takes.
+  world.ask("RevokeSecurityGroupIngress", {{"GroupId", group}, {"IpPermissions", shown()["IpPermissions"]}});
+  EXPECT_EQ(shown()["IpPermissions"], Json::array());
+  EXPECT_EQ(world.code("RevokeSecurityGroupIngress", request), "InvalidPermission.NotFound");
+  for (const auto& [id, code] : {std::pair{"pl-12345678", "InvalidPrefixListID.NotFound"},
+                                 std::pair{"sg-12345678", "InvalidPrefixListID.Malformed"}}) {
+    Json other = request;
+    other["IpPermissions"][0]["PrefixListIds"][0]["PrefixListId"] = id;
+    EXPECT_EQ(world.code("AuthorizeSecurityGroupEgress", other), code);
+  }
+}
+
 TEST_F(Endpoints, Services) {
   const auto all = world.ask("DescribeVpcEndpointServices", Json::object());
   EXPECT_EQ(all["ServiceNames"],

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "tests/support/random_commands.hh"
 #include "tests/unit/vpc/apply/world.hh"
 
 namespace caisson::vpc {
@@ -141,6 +142,23 @@ TEST(AuthorizeSecurityGroup, PeerGroupsAreOfTheSameVpc) {
   EXPECT_EQ(world.code(ingress(group, {{.peer = absent}})), "InvalidGroup.NotFound");
   EXPECT_EQ(world.code(ingress(group, {{.peer = group}})), "");
   EXPECT_EQ(world.last().touched, std::set{vpc});
+}
+
+TEST(AuthorizeSecurityGroup, APrefixListIsOneRuleWhateverItHolds) {
+  World world;
+  world.state.services = test::test_services();
+  const auto group = world.group(world.vpc());
+  const auto list = world.state.services.at(0).prefix_list;
+  EXPECT_EQ(world.code(ingress(group, {{.peer = list}})), "");
+  EXPECT_EQ(world.code(ingress(group, {{.peer = list}})), "InvalidPermission.Duplicate");
+  EXPECT_EQ(world.code(ingress(group, {{.peer = *PrefixListId::parse("pl-0a1b2c3d")}})),
+            "InvalidPrefixListID.NotFound");
+  for (int port = 2; port <= 60; ++port)
+    ASSERT_EQ(world.code(ingress(group, {tcp(port, port)})), "") << port;
+  EXPECT_EQ(world.code(ingress(group, {tcp(61, 61)})), "RulesPerSecurityGroupLimitExceeded");
+  EXPECT_EQ(world.code(RevokeSecurityGroup{group, false, {}, {{.peer = list}}}), "");
+  EXPECT_EQ(world.code(RevokeSecurityGroup{group, false, {}, {{.peer = list}}}),
+            "InvalidPermission.NotFound");
 }
 
 TEST(RevokeSecurityGroup, ByIdOrByPermission) {

@@ -5,6 +5,7 @@
 #include <ctime>
 #include <functional>
 
+#include "tests/support/random_commands.hh"
 #include "tests/unit/vpc/apply/world.hh"
 #include "vpc/compile/compile.hh"
 
@@ -13,8 +14,6 @@ namespace {
 
 using testing::IsEmpty;
 using testing::SizeIs;
-
-using Peer = std::variant<Ipv4Cidr, SecurityGroupId>;
 
 Permission ingress(int protocol, int from, int to, Peer peer) {
   return {.egress = false, .protocol = protocol, .from_port = from, .to_port = to, .peer = std::move(peer)};
@@ -273,6 +272,31 @@ TEST(SecurityGroups, TakeTheWidestOfSeveralRulesForWhatIsUntracked) {
   EXPECT_EQ(untracked(policy, false, kTcp, 81), "");
   // The other direction of the same flows: not all ports come in.
   EXPECT_EQ(untracked(policy, true, kOtherProtocols, 80), "");
+}
+
+TEST(SecurityGroups, APrefixListIsItsServicesBlocks) {
+  Firewall firewall;
+  firewall.world.state.services = test::test_services();
+  const auto list = firewall.world.state.services.at(1).prefix_list;
+  const auto rule = firewall.allow(ingress(kTcp, 443, 443, list));
+  EXPECT_EQ(firewall.admits("203.0.113.0", kTcp, 443), rule);
+  EXPECT_EQ(firewall.admits("203.0.113.127", kTcp, 443), rule);
+  EXPECT_EQ(firewall.admits("203.0.113.128", kTcp, 443), "") << "another service's";
+  EXPECT_EQ(firewall.admits("203.0.112.255", kTcp, 443), "");
+  EXPECT_EQ(firewall.admits("203.0.113.0", kTcp, 80), "");
+  // Blocks around it, equal to it and in it are told apart as ever.
+  const auto around = firewall.allow(ingress(kTcp, 80, 80, block("203.0.113.0/24")));
+  const auto equal = firewall.allow(ingress(kTcp, 81, 81, block("203.0.113.0/25")));
+  const auto inside = firewall.allow(ingress(kTcp, 82, 82, block("203.0.113.64/26")));
+  for (const char* peer : {"203.0.113.1", "203.0.113.65"}) {
+    EXPECT_EQ(firewall.admits(peer, kTcp, 443), rule);
+    EXPECT_EQ(firewall.admits(peer, kTcp, 80), around);
+    EXPECT_EQ(firewall.admits(peer, kTcp, 81), equal);
+  }
+  EXPECT_EQ(firewall.admits("203.0.113.65", kTcp, 82), inside);
+  EXPECT_EQ(firewall.admits("203.0.113.1", kTcp, 82), "");
+  firewall.world.state.services.clear();
+  EXPECT_EQ(firewall.admits("203.0.113.1", kTcp, 443), "") << "a list that is no more holds nobody";
 }
 
 /// The processor's time for a VPC with so many blocks in rules, in seconds.

@@ -54,6 +54,16 @@ TEST(DecidingRule, MatchesProtocolPortAndPeer) {
   }
 }
 
+TEST(DecidingRule, APrefixListIsItsServicesBlocks) {
+  Firewall firewall;
+  firewall.world.state.services = test::test_services();
+  const auto list = firewall.world.state.services.at(1).prefix_list;
+  const auto rule = firewall.allow({false, kTcp, 443, 443, list});
+  EXPECT_EQ(firewall.decides({address("203.0.113.127"), kTcp, 443}), rule);
+  EXPECT_EQ(firewall.decides({address("203.0.113.128"), kTcp, 443}), "") << "another service's";
+  EXPECT_EQ(firewall.decides({address("203.0.113.127"), kTcp, 80}), "");
+}
+
 TEST(DecidingRule, IsTheOneWithTheLowestId) {
   Firewall firewall;
   const auto one = firewall.allow({false, kTcp, 80, 80, block("10.0.0.0/8")});
