@@ -63,7 +63,7 @@ class Endpoints(NetworkCase):
         for _ in range(3):
             datagrams.sendto(b"x", (address, PORT))
         for protocol, sent in ((6, 5), (17, 3)):
-            self.assertEqual(self.net.packets("Flows", **where_refused, Protocol=protocol) - before[protocol], sent)
+            self.assert_packets(before[protocol] + sent, "Flows", **where_refused, Protocol=protocol)
         self.assertEqual(self.net.packets("Flows", **where, Action="ACCEPT"), accepted)
 
     def make_side(self, side):

@@ -115,7 +115,7 @@ class Members(NetworkCase):
         with self.net.socket(other, socket.AF_INET, socket.SOCK_DGRAM) as here:
             for _ in range(7):
                 here.sendto(b"refused", (SERVER, PORT))
-        self.assertEqual(self.net.packets("Flows", **counted, Protocol=17), 7)
+        self.assert_packets(7, "Flows", **counted, Protocol=17)
         self.assertEqual(self.ping(other, 3, seconds=0.5), 0)  # what is refused has no event to wait for
         self.assertEqual(self.net.packets("Flows", **counted, Protocol=1), 3)
         self.assertEqual(self.net.packets("Flows", **counted, Reason="SG_INGRESS"), 7 + 3)
@@ -139,7 +139,7 @@ class Members(NetworkCase):
                 for _ in range(times):
                     raw.sendto(frames.ipv4(source, SERVER, 17, datagram), (SERVER, 0))
             self.assertEqual(there.recvfrom(100)[1][0], "10.0.1.10")
-        self.assertEqual(self.net.packets("Drops", **at) - before, 5)
+        self.assert_packets(before + 5, "Drops", **at)
 
 
 if __name__ == "__main__":

@@ -201,6 +201,12 @@ class NetworkCase(unittest.TestCase):
         self.addCleanup(self.net.down)
         self.net.up()
 
+    def assert_packets(self, wanted, what, **where):
+        """There come to be so many of network.packets(): what a socket sent may be taken from its veth only later, by the
+        kernel's own thread, when the processor has much to do."""
+        harness.eventually(f"{wanted} packets: {where}", lambda: self.net.packets(what, **where) >= wanted, seconds=60)
+        self.assertEqual(self.net.packets(what, **where), wanted)
+
     def assert_nothing_left(self):
         self.assertEqual(self.net.inspect("Plan"), [])
         self.assertEqual([name for name in self.net.links(self.net.fabric) if name.startswith(("br-", "cm"))], [])

@@ -110,7 +110,7 @@ class Owners(NetworkCase):
         self.attach.ask("Seal", slot=guest.slot)
         before = self.net.packets("Drops", Reason="SEALED")
         self.send_late(peer)
-        self.assertEqual(self.net.packets("Drops", Reason="SEALED") - before, LATE)
+        self.assert_packets(before + LATE, "Drops", Reason="SEALED")
         self.attach.ask("Unseal", slot=guest.slot)
         self.assertEqual(self.converse(guest, b"control"), peer)
         guest.close()

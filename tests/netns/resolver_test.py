@@ -179,7 +179,7 @@ class Resolver(NetworkCase):
         with self.net.socket(namespace, socket.AF_INET, socket.SOCK_DGRAM) as here:
             for _ in range(3):
                 here.sendto(b"x", (FIXED, 54))
-        self.assertEqual(self.net.packets("Flows", **at, Reason="NO_RESOLVER") - before, 3)
+            self.assert_packets(before + 3, "Flows", **at, Reason="NO_RESOLVER")
 
     def ask_later(self, namespace, count):
         """Questions that wait; they are asked for at the end by take()."""
@@ -222,7 +222,7 @@ class Resolver(NetworkCase):
         with self.net.socket(one, socket.AF_INET, socket.SOCK_DGRAM) as here:
             for server in (FIXED, "10.0.0.2"):
                 here.sendto(dns_messages.question("ip-10-0-1-5.ec2.internal", 1), (server, 53))
-            self.assertEqual(self.net.packets("Flows", **at) - before, 2)
+            self.assert_packets(before + 2, "Flows", **at)
             self.net.api("ModifyVpcAttribute", VpcId=vpc, EnableDnsSupport={"Value": True})
             here.sendto(dns_messages.question("ip-10-0-1-5.ec2.internal", 2), (FIXED, 53))
             self.assertEqual(here.recv(2000)[:2], b"\0\2")
