@@ -424,7 +424,7 @@ TEST(Programs, DecideAsTheOracleDoes) {
     wanted.push_back("reason " + std::to_string(reason));
   }
   for (const bool egress : {false, true}) {
-    for (const char* peer : {"block", "group", "list"}) {
+    for (const char* peer : {"block", "group"}) {
       for (const char* protocol : {"all", "tcp", "udp", "icmp", "other"}) {
         wanted.push_back(outcome(egress, peer, protocol));
       }

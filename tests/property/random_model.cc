@@ -55,10 +55,8 @@ vpc::Permission random_permission(Dice& dice, const World& world, std::size_t vp
     made.from_port = dice.one_in(2) ? 8 : 0;
     made.to_port = dice.one_in(2) ? -1 : dice.roll(2);
   }
-  if (dice.one_in(3)) {
+  if (dice.one_in(2)) {
     made.peer = dice.pick(world.groups.at(vpc));
-  } else if (dice.one_in(2)) {
-    made.peer = dice.pick(test_services()).prefix_list;
   } else {
     made.peer = cidr(dice.pick(kBlocks));
   }
