@@ -75,7 +75,7 @@ void add_rules(Dice& dice, World& world, std::size_t vpc, int count) {
 void add_open_rules(Dice& dice, World& world, std::size_t vpc) {
   for (const auto& group : world.groups.at(vpc)) {
     for (const bool egress : {false, true}) {
-      if (!dice.one_in(4)) continue;
+      if (!dice.one_in(2)) continue;
       const int protocol = dice.pick(std::vector<int>{vpc::kAllProtocols, vpc::kTcp, vpc::kUdp});
       const int port = protocol == vpc::kAllProtocols || dice.one_in(2) ? -1 : dice.pick(kPorts);
       const int first = protocol == vpc::kAllProtocols ? -1 : std::max(port, 0);
