@@ -54,7 +54,8 @@ bool covers(const Permission& permission, int first, int last) {
 }
 
 bool is_for_everybody(const Permission& permission) {
-  return permission.peer == Peer(Ipv4Cidr({0}, 0));
+  const auto* block = std::get_if<Ipv4Cidr>(&permission.peer);
+  return block != nullptr && *block == Ipv4Cidr({0}, 0);
 }
 
 /// Does a rule admit all ports of the protocol, from or to everybody?
